@@ -1,0 +1,1 @@
+"""Vitrine: which image embedding, tuned how, at what cost, finds my products best?"""

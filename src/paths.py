@@ -1,0 +1,60 @@
+"""Floor 0. Where everything lives, relative to the repository root. Constant paths: one workspace = one experiment."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+MANIFESTS = Path("data/manifests")
+SHARDS = Path("data/shards")
+EMBEDDINGS = Path("data/embeddings")
+NEIGHBORS = Path("data/neighbors")
+QUERIES = Path("data/queries")
+BACKBONE = Path("models/backbone")
+METRICS = Path("metrics")
+COST = Path("data/cost")
+SUMMARY = METRICS / "summary.json"
+REPORT = METRICS / "report"
+
+
+def raw(dataset: str) -> Path:
+    """The photos as their owner laid them out."""
+    return Path("data/raw") / dataset
+
+
+def manifest(dataset: str) -> Path:
+    """Folder with `manifest.parquet` (a row an image) and `quarantine.parquet` (what could not be read)."""
+    return MANIFESTS / dataset
+
+
+def shards(dataset: str) -> Path:
+    """Folder with the original image bytes in a few tar files, and their index."""
+    return SHARDS / dataset
+
+
+def embeddings(strategy: str, *place: str) -> Path:
+    """Folder with `embeddings.npy` [N, D] and its sidecar; place = dataset, or method, source, target if cross-tuned."""
+    return EMBEDDINGS.joinpath(strategy, *place)
+
+
+def tuned(method: str, dataset: str) -> Path:
+    """Folder with the head (`top_tuned`) or the whole network (`fine_tuned`) tuned on a dataset."""
+    return Path("models") / method / dataset
+
+
+def neighbors(strategy: str, *place: str) -> Path:
+    """Folder with one `<protocol>.safetensors` a protocol: the nearest gallery rows of every query."""
+    return NEIGHBORS.joinpath(strategy, *place)
+
+
+def queries(strategy: str) -> Path:
+    """Folder with `queries.parquet` (every metric of every query) and `metrics.json` (their means)."""
+    return QUERIES / strategy
+
+
+def metrics(strategy: str) -> Path:
+    """The metrics file that DVC shows and git keeps."""
+    return METRICS / f"{strategy}.json"
+
+
+def cost(stage: str, *place: str) -> Path:
+    """Timings of a stage: not deterministic, so nothing later depends on them."""
+    return COST.joinpath(stage, *place)

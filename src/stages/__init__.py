@@ -1,0 +1,1 @@
+"""Floor 3. One file a DVC stage: read, call, write."""
