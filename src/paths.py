@@ -31,7 +31,7 @@ def shards(dataset: str) -> Path:
 
 
 def embeddings(strategy: str, *place: str) -> Path:
-    """Folder with `embeddings.npy` [N, D] and its sidecar; place = dataset, or method, source, target if cross-tuned."""
+    """Folder with `embeddings.npy` [N, D] and its sidecar; place = dataset, or (method, source, target)."""
     return EMBEDDINGS.joinpath(strategy, *place)
 
 

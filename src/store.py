@@ -1,4 +1,4 @@
-"""Floor 1. Files that appear whole or not at all, the embeddings file and its sidecar, and scratch for unfinished work."""
+"""Floor 1. Files that appear whole or not at all, the embeddings file with its sidecar, scratch for unfinished work."""
 
 import hashlib
 import json
