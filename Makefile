@@ -1,0 +1,54 @@
+# make repro   rebuild every number, from an empty clone to the report
+# make test    format, lint, types, tests
+# make help    the rest
+
+PYTHON ?= python3
+# e.g. make repro TORCH_INDEX=https://download.pytorch.org/whl/cpu   (PyTorch's own CPU build: 200 MB and not 3 GB)
+TORCH_INDEX ?=
+VENV := .venv
+# stages run `python`: the environment's must come first
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help repro test test-fast check sample-backbones lint
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+repro: $(VENV)/ready  ## environment, pipeline, table; open metrics/report/index.html afterwards
+	@python -m src.check
+	@dvc repro
+	@cat metrics/summary.md
+	@echo "The page: metrics/report/index.html"
+
+check: $(VENV)/ready  ## read params.yaml and the catalogue, and say what is wrong before anything runs
+	@python -m src.check
+
+test: $(VENV)/ready-dev lint  ## format, lint, types, unit tests, and the pipeline end to end on a clone
+	@python -m pytest -m "not slow" -n 2
+	@python -m pytest -m slow
+
+test-fast: $(VENV)/ready-dev  ## unit tests only
+	@python -m pytest -m "not slow" -n 2
+
+lint: $(VENV)/ready-dev
+	@ruff format --check .
+	@ruff check .
+	@mypy
+
+sample-backbones: $(VENV)/ready  ## train the three sample backbones anew (minutes) into models/sample/
+	@dvc repro models/sample/dvc.yaml
+	@cp models/sample/build/*.safetensors models/sample/
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/ready: requirements.txt | $(VENV)/bin/python
+	$(if $(TORCH_INDEX),pip install -q --index-url $(TORCH_INDEX) $$(grep -oE '^torch(vision)?==[0-9.]+' requirements.txt))
+	pip install -q -r requirements.txt
+	@touch $@
+
+$(VENV)/ready-dev: requirements-dev.txt requirements.txt | $(VENV)/ready
+	pip install -q -r requirements-dev.txt
+	@touch $@
