@@ -55,6 +55,7 @@ class SampleParams(Record):
 class PrepareParams(Record):
     """How raw photos become a manifest."""
 
+    seed: int
     validation: Annotated[float, Field(gt=0, lt=1)]
     max_quarantined: Fraction
 
@@ -184,6 +185,7 @@ class GroceryDataset(Dataset):
     strict: bool = True  # False accepts a subset of the official counts
 
 
+READERS = ("folder", "table", "grocery")
 Entry = Annotated[FolderDataset | TableDataset | GroceryDataset, Field(discriminator="reader")]
 
 
@@ -255,19 +257,25 @@ def parse(raw: Any, place: str = "params.yaml") -> Params:
 
 def _line(error: ValidationError, raw: Any, place: str) -> str:
     """The first problem in one line, and how many more there are."""
+    if not isinstance(raw, dict):
+        return f"{place} holds no keys; compare it with the one in git (git diff {place})"
     first, *more = error.errors()
-    key = ".".join(
-        str(part) for part in first["loc"] if part not in {"folder", "table", "grocery"} or part == first["loc"][-1]
-    )
+    key = ".".join(str(part) for part in first["loc"] if part not in READERS)
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = f"is not a known key.{nearest(str(first['loc'][-1]), _siblings(first['loc']))}"
     elif first["type"] == "missing":
         message = "is missing; add it"
-    elif first["loc"]:
-        message = f"is {first['input']!r}: {message[0].lower()}{message[1:]}"
+    elif key:
+        message = f"is {_short(first['input'])}: {message[0].lower()}{message[1:]}"
     tail = f" ({len(more)} more after this)" if more else ""
     return f"{place}: {key} {message}{tail}" if key else f"{message}{tail}"
+
+
+def _short(value: Any) -> str:
+    """A value as it fits into a line."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _siblings(location: tuple[int | str, ...]) -> list[str]:

@@ -1,0 +1,50 @@
+"""How modules become commands."""
+
+import pytest
+
+from src import command
+from src.errors import UserError
+
+
+def fail_for_a_person() -> None:
+    """Stand-in for a stage that meets a person's mistake."""
+    raise UserError("unknown model 'siglp'")
+
+
+def fail_for_us() -> None:
+    """Stand-in for a stage with a slip of ours."""
+    raise KeyError("slip")
+
+
+def interrupted() -> None:
+    """Stand-in for a stage during which someone presses Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def test_a_persons_mistake_is_one_line_and_a_failing_exit_code() -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.guard(fail_for_a_person)
+    assert caught.value.code == "error: unknown model 'siglp'"
+
+
+def test_our_own_slip_keeps_its_traceback() -> None:
+    with pytest.raises(KeyError):
+        command.guard(fail_for_us)
+
+
+def test_ctrl_c_leaves_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.guard(interrupted)
+    assert caught.value.code == 130
+    assert "again" in capsys.readouterr().err
+
+
+def test_arguments_come_from_the_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def main(dataset: str) -> None:
+        seen.append(dataset)
+
+    monkeypatch.setattr("sys.argv", ["stage", "sop"])
+    command.run(main)
+    assert seen == ["sop"]

@@ -1,0 +1,123 @@
+"""params.yaml at the door."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from src.errors import UserError
+from src.params import Params, load, parse
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def raw() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def complaint(raw: Any) -> str:
+    with pytest.raises(UserError) as caught:
+        parse(raw)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_shipped_file_is_accepted() -> None:
+    params = load(ROOT / "params.yaml")
+    assert isinstance(params, Params)
+    assert params.chosen is params.models[params.model]
+
+
+def test_an_unknown_model_is_named_with_the_nearest_known(raw: dict[str, Any]) -> None:
+    raw["model"] = "sample_spervised"
+    assert "unknown model 'sample_spervised'" in complaint(raw)
+    assert "Did you mean 'sample_supervised'?" in complaint(raw)
+
+
+def test_an_unknown_dataset_and_strategy_are_named(raw: dict[str, Any]) -> None:
+    raw["datasets"] = ["sample_car"]
+    assert "unknown dataset 'sample_car'" in complaint(raw)
+    raw["datasets"], raw["strategies"] = ["sample_cars"], ["toptuned"]
+    assert "unknown strategy 'toptuned'" in complaint(raw)
+    assert "Did you mean 'top_tuned'?" in complaint(raw)
+
+
+def test_a_misspelt_key_stops_the_run_and_names_the_nearest(raw: dict[str, Any]) -> None:
+    raw["top_tune"]["learning"] = raw["top_tune"].pop("lr")
+    assert "top_tune" in complaint(raw)
+    raw["top_tune"]["lr"] = raw["top_tune"].pop("learning")
+    raw["top_tune"]["weight_decy"] = 0.1
+    assert complaint(raw) == "params.yaml: top_tune.weight_decy is not a known key. Did you mean 'weight_decay'?"
+
+
+def test_a_misspelt_reader_option_names_its_dataset(raw: dict[str, Any]) -> None:
+    raw["catalogue"]["mine"] = {**raw["catalogue"]["sample_cars"], "colums": {}}
+    assert complaint(raw) == "params.yaml: catalogue.mine.colums is not a known key. Did you mean 'columns'?"
+
+
+def test_numbers_that_dvc_writes_as_text_arrive_as_numbers(raw: dict[str, Any]) -> None:
+    raw["top_tune"]["lr"] = yaml.safe_load("1e-05")
+    assert isinstance(raw["top_tune"]["lr"], str)  # PyYAML reads YAML 1.1: no dot, no number
+    assert parse(raw).top_tune.lr == 1e-5
+
+
+@pytest.mark.parametrize("word", ["on", "'on'", "yes", "true", "'true'"])
+def test_yaml_booleans_in_every_spelling_are_booleans(raw: dict[str, Any], word: str) -> None:
+    raw["catalogue"]["mine"] = {
+        "reader": "grocery",
+        "strict": yaml.safe_load(word),
+        "protocols": {"test": {"query": "test", "gallery": "test"}},
+    }
+    assert parse(raw).catalogue["mine"].strict is True  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("epochs", 0), ("epochs", "many"), ("dropout", 1.0), ("lr", -1), ("layers", []), ("layers", "512")],
+)
+def test_an_impossible_value_is_named_with_its_key(raw: dict[str, Any], key: str, value: object) -> None:
+    raw["top_tune"][key] = value
+    assert complaint(raw).startswith(f"params.yaml: top_tune.{key}")
+
+
+def test_a_missing_key_is_named(raw: dict[str, Any]) -> None:
+    del raw["seed"]
+    assert complaint(raw) == "params.yaml: seed is missing; add it"
+
+
+def test_a_slug_with_a_dot_is_refused(raw: dict[str, Any]) -> None:
+    raw["models"]["vit.b"] = raw["models"]["sample_ssl"]
+    assert "slug" in complaint(raw)
+    assert "vit.b" in complaint(raw)
+
+
+def test_a_weights_file_needs_its_hash(raw: dict[str, Any]) -> None:
+    raw["models"]["mine"] = {**raw["models"]["sample_ssl"], "library": "timm", "file": "w.safetensors"}
+    assert "sha256" in complaint(raw)
+
+
+def test_a_name_given_twice_is_refused(raw: dict[str, Any]) -> None:
+    raw["datasets"] = ["sample_cars", "sample_cars"]
+    assert "sample_cars twice" in complaint(raw)
+
+
+def test_cross_tuning_needs_a_second_dataset(raw: dict[str, Any]) -> None:
+    raw["datasets"] = ["sample_cars"]
+    assert "cross_tuned needs two datasets" in complaint(raw)
+    raw["strategies"].remove("cross_tuned")
+    assert parse(raw).datasets == ["sample_cars"]
+
+
+def test_a_file_that_is_missing_or_not_yaml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="repository root"):
+        load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("model: [")
+    with pytest.raises(UserError, match="is not YAML"):
+        load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("content", ["", "- 1", "text"])
+def test_a_file_that_is_no_table_is_refused(content: str) -> None:
+    assert "params.yaml" in complaint(yaml.safe_load(content))
