@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from numpy.random import Generator
 from PIL import Image
 
-from src.sample import packaged, shelf
+from src.sample import cars, packaged, shelf
 from src.sample.shot import Shot
 
 
@@ -32,6 +32,7 @@ class Family(Protocol):
 
 
 FAMILIES: dict[str, Family] = {
+    "cars": cars,
     "packaged": packaged,
     "shelf": shelf,
 }

@@ -9,8 +9,8 @@ from PIL import Image
 from src.sample import drawing, engine, labels
 from src.sample.chance import pick
 from src.sample.drawing import Colour, colour_name, shade
-from src.sample.engine import Mesh, Vector
 from src.sample.labels import LABEL_WIDTH, Brand, Flavour
+from src.sample.mesh import Mesh, Vector
 from src.sample.shot import Shot
 
 KINDS = ["carton", "carton", "carton", "bottle", "can", "jar", "pouch", "tube"]

@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from src.sample import drawing, engine, packaged
 from src.sample.chance import happens, pick, sign
 from src.sample.drawing import INK, WHITE, Colour
-from src.sample.engine import Light, Mesh, View
+from src.sample.engine import Light, View
+from src.sample.mesh import Mesh
 
 GRAIN = 128  # pixels of a surface before it is enlarged to the canvas
 CLUTTER = 2.2  # objects in the mean, at messiness 1

@@ -8,7 +8,8 @@ from PIL import Image
 from src.sample import drawing, engine, packaged
 from src.sample.chance import happens, pick
 from src.sample.drawing import Colour
-from src.sample.engine import Mesh, View
+from src.sample.engine import View
+from src.sample.mesh import Mesh
 from src.sample.packaged import Package
 from src.sample.shot import Shot
 

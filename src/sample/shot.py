@@ -30,6 +30,12 @@ class Shot:
         """The camera of this shot, from this side of the product."""
         return View(yaw, pitch, self.roll, self.radius * zoom, self.centre, self.perspective)
 
+    def steadied(self) -> "Shot":
+        """The same shot, half as far off centre and half as tilted."""
+        middle = self.side / 2
+        x, y = ((middle + place) / 2 for place in self.centre)
+        return replace(self, centre=(x, y), roll=self.roll / 2)
+
     def without_shadow(self) -> "Shot":
         """The same shot with a light that casts no shadow."""
         return replace(self, light=replace(self.light, shadow=0.0))
