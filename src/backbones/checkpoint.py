@@ -1,0 +1,78 @@
+"""Floor 1. Checkpoint files: one a person brought, with its hash, or one from the hub. Safetensors only, no pickle."""
+
+from pathlib import Path
+
+import torch
+from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from src import store
+from src.errors import UserError
+
+TIMEOUT = 10.0  # seconds for the hub's first answer
+
+
+def verify(file: Path, sha256: str | None) -> None:
+    """A UserError where the file is missing or its bytes are not those that params.yaml names."""
+    if not file.is_file():
+        raise UserError(f"file {file} is missing; put the weights there or correct `file`")
+    if (found := store.sha256(file)) != sha256:
+        raise UserError(f"file {file} has sha256 {found}, expected {sha256}; bring the right file or correct `sha256`")
+
+
+def read(file: Path) -> dict[str, Tensor]:
+    """Tensors by name; a UserError where the file is no safetensors file."""
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise UserError(f"{file} is not a safetensors file ({error}); convert or fetch it again") from None
+
+
+def write(file: Path, network: nn.Module) -> None:
+    """Parameters and buffers in float32 (counters as they are); equal networks give equal bytes."""
+    with store.whole(file) as part:
+        save_file({name: widen(tensor) for name, tensor in network.state_dict().items()}, part)
+
+
+def widen(tensor: Tensor) -> Tensor:
+    """A contiguous float32 copy in main memory, whole numbers unchanged. A copy, because tied weights share theirs."""
+    tensor = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def fetch(repository: str, filename: str, revision: str | None) -> tuple[Path, str, str]:
+    """A file of the hub, its repository and its commit. Downloaded once; an interrupted download is continued.
+
+    Asks for the commit first and only once: `hf_hub_download` alone tries a dead network for half a minute. Where the
+    hub does not answer, a copy from an earlier download will do.
+    """
+    name = f"{repository}@{revision}" if revision else repository
+    try:
+        url = hf_hub_url(repository, filename, revision=revision)
+        commit = get_hf_file_metadata(url, timeout=TIMEOUT).commit_hash
+        return Path(hf_hub_download(repository, filename, revision=commit)), repository, str(commit)
+    except GatedRepoError:
+        cure = f"accept its terms at {hf_hub_url(repository, '').split('/resolve/')[0]}, then set HF_TOKEN"
+        raise UserError(f"{name} on the hub is gated; {cure}") from None
+    except RepositoryNotFoundError:
+        raise UserError(f"{name} is not on the hub, or is private; check `checkpoint`, or set HF_TOKEN") from None
+    except RevisionNotFoundError:
+        raise UserError(f"{name} is not on the hub, the repository is; check `revision`") from None
+    except EntryNotFoundError:
+        raise UserError(f"{name} on the hub has no {filename}; convert its weights and name them as `file`") from None
+    except Exception as error:  # the hub's client lets many kinds of its transport through
+        kept = try_to_load_from_cache(repository, filename, revision=revision)
+        if isinstance(kept, str):
+            return Path(kept), repository, Path(kept).parent.name
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(
+            f"{name}: the hub cannot be reached ({reason}); try again, or bring a safetensors `file` and its `sha256`"
+        ) from None
