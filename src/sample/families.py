@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from numpy.random import Generator
 from PIL import Image
 
-from src.sample import cars, packaged, shelf
+from src.sample import cars, fashion, household, packaged, shelf
 from src.sample.shot import Shot
 
 
@@ -33,6 +33,8 @@ class Family(Protocol):
 
 FAMILIES: dict[str, Family] = {
     "cars": cars,
+    "household": household,
+    "fashion": fashion,
     "packaged": packaged,
     "shelf": shelf,
 }

@@ -95,9 +95,9 @@ class Mesh:
         """A profile of (radius, height), bottom to top, turned around the vertical axis at `at`.
 
         One colour, or one for each ring between two points of the profile; `textures` by ring.
-        `closed` puts a lid on the last point.
+        `closed` puts a lid on the last point; a profile of one point is a disc.
         """
-        rings = colours if isinstance(colours, list) else [colours] * (len(profile) - 1)
+        rings = colours if isinstance(colours, list) else [colours] * len(profile)
         angles = np.linspace(0, 2 * np.pi, segments + 1)
         unit = np.stack([np.cos(angles), np.sin(angles), np.zeros_like(angles)], axis=1)
         circles = [radius * unit + np.array([at[0], at[1], at[2] + height]) for radius, height in profile]

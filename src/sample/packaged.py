@@ -84,7 +84,7 @@ def draw(canvas: Image.Image, package: Package, shot: Shot, rng: Generator, _poo
     mess = shot.messiness
     yaw = rng.uniform(-0.75, 0.75) * (0.3 + 0.9 * mess)
     pitch = rng.uniform(0.05, 0.25) + rng.uniform(0, 0.45) * mess
-    engine.render(canvas, build(package), shot.view(yaw, pitch, zoom=1.08), shot.light)
+    engine.render(canvas, build(package), shot.view(yaw, pitch, zoom=1.04), shot.light)
 
 
 def build(package: Package) -> Mesh:
