@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from numpy.random import Generator
 from PIL import Image
 
-from src.sample import cars, fashion, household, packaged, shelf
+from src.sample import cars, fashion, food, household, packaged, shelf
 from src.sample.shot import Shot
 
 
@@ -37,4 +37,5 @@ FAMILIES: dict[str, Family] = {
     "fashion": fashion,
     "packaged": packaged,
     "shelf": shelf,
+    "food": food,
 }

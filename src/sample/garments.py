@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from src.sample.drawing import Colour, Outline
+from src.sample.drawing import Colour, Outline, smooth
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def shoe(g: Garment) -> Cut:
     shaft, tip = (-0.7 if g.detail == 2 else -0.45), 0.8 * min(g.wide, 1.05)
     upper = [(-0.75, 0.25), (-0.72, shaft), (-0.32, shaft), (-0.15, -0.12), (0.4, 0.0), (tip, 0.14), (tip + 0.02, 0.3)]
     sole = [(-0.77, 0.22), (tip + 0.03, 0.22), (tip + 0.03, 0.34), (-0.77, 0.34)]
-    cut = Cut([[*upper, (-0.75, 0.3)], sole], patches=[sole])
+    cut = Cut([[*smooth(upper, closed=False), (-0.75, 0.3)], sole], patches=[sole])
     cut.seams = [[(0.12 * i - 0.3, 0.1 * i - 0.28), (0.12 * i - 0.12, 0.13 * i - 0.38)] for i in range(4)]
     cut.patches.append([(-0.74, 0.05), (-0.73, -0.2), (-0.55, -0.12), (-0.5, 0.22), (-0.74, 0.22)])
     return cut
@@ -144,9 +144,8 @@ def shoe(g: Garment) -> Cut:
 def bag(g: Garment) -> Cut:
     width, low = 0.55 * g.wide, 0.65 * g.wide - 0.3 * g.flare
     cut = Cut([mirrored([(width, -0.15), (low, 0.6 * g.long)])], logo_at=(0, 0.3))
-    cut.straps.append(
-        [(-0.3 * g.wide, -0.12), (-0.26, -0.6), (-0.1, -0.78), (0.1, -0.78), (0.26, -0.6), (0.3 * g.wide, -0.12)]
-    )
+    half = [(0.3 * g.wide, -0.12), (0.26, -0.6), (0.1, -0.78)]
+    cut.straps.append(smooth(mirrored(half), closed=False))
     if g.detail % 2:
         cut.patches.append([(-width, -0.16), (width, -0.16), (0.8 * width, 0.2), (-0.8 * width, 0.2)])
     else:
@@ -156,14 +155,7 @@ def bag(g: Garment) -> Cut:
 
 def hat(g: Garment) -> Cut:
     width, crown = 0.5 * g.wide, -0.5 * g.long
-    dome = [
-        (-width, 0.15),
-        (-0.9 * width, 0.6 * crown),
-        (-0.2, crown),
-        (0.2, crown),
-        (0.9 * width, 0.6 * crown),
-        (width, 0.15),
-    ]
+    dome = smooth(mirrored([(0.2, crown), (0.9 * width, 0.6 * crown), (width, 0.15)]))
     peak = [(-width, 0.1), (width, 0.1), (0.95, 0.25), (0.5, 0.32), (-width, 0.2)]
     brim = [(-0.9, 0.2), (-0.5, 0.08), (0.5, 0.08), (0.9, 0.2), (0.5, 0.32), (-0.5, 0.32)]
     band = [(-width, 0.02), (width, 0.02), (width, 0.12), (-width, 0.12)]
