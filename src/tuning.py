@@ -1,0 +1,211 @@
+"""Floor 2. The one training loop of both tunings: AdamW, warm-up and cosine, the best epoch chosen on validation."""
+
+import copy
+import hashlib
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+from torch.optim import AdamW
+
+from src import snapshots
+from src.curves import Curve, best_epoch
+from src.errors import UserError
+from src.heads import Tuned
+from src.lessons import Lesson, Rows
+from src.losses import LOSSES
+from src.progress import bar
+from src.registry import lookup
+from src.snapshots import State
+
+CLIP = 3.0  # largest norm of the gradient
+MEASURED_STEPS = 3
+BLOCK = 1024  # validation queries compared at once
+
+# The encoder's inputs for each part of manifest rows, in order; varied when a generator is given, as they are without.
+Feed = Callable[[list[Rows], Generator | None], Iterator[Tensor]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyper-parameters of a training; `warmup` is a share of all steps, `patience` counts epochs."""
+
+    lr: float
+    weight_decay: float
+    epochs: int
+    patience: int
+    batch_size: int
+    label_smoothing: float
+    warmup: float = 0.1
+    loss: str = "cross_entropy"
+
+
+def fit(
+    tuned: Tuned, feed: Feed, lesson: Lesson, recipe: Recipe, seed: int, title: str, snapshot: Path | None = None
+) -> Curve:
+    """Train in place, leave the best epoch in `tuned`, and give a row an epoch.
+
+    The best epoch has the highest validation mMP@5, then accuracy, then comes first; training stops `patience` epochs
+    after it. Where validation cannot tell (no image, or none with a partner), the last epoch counts.
+    Every epoch has a seed of its own, so a run that continues from `snapshot` ends where an unbroken one does.
+    """
+    state = State(tuned, adamw(tuned, recipe))
+    if snapshot:
+        snapshots.resume(snapshot, state)
+        if state.curve:
+            print(f"{title}: continues after epoch {len(state.curve)}", file=sys.stderr)
+    with bar(recipe.epochs, title, "epochs") as progress:
+        progress.update(len(state.curve))
+        while not finished(state.curve, recipe):
+            row = train_epoch(state, feed, lesson, recipe, seed) | validate(tuned, feed, lesson, recipe.batch_size)
+            state.curve.append(row)
+            if best_epoch(state.curve) == len(state.curve):
+                state.best = {name: tensor.clone() for name, tensor in tuned.state_dict().items()}
+            if snapshot:
+                snapshots.save(snapshot, state)
+            progress.set_postfix({key: row[key] for key in ("loss", "validation mMP@5")}, refresh=False)
+            progress.update()
+    tuned.load_state_dict(state.best)
+    tuned.eval()
+    return state.curve
+
+
+def adamw(model: nn.Module, recipe: Recipe) -> AdamW:
+    """AdamW; biases, norms and other 1-D parameters do not decay."""
+    decays = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    groups = [{"params": decays, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return AdamW(groups, lr=recipe.lr)
+
+
+def train_epoch(state: State, feed: Feed, lesson: Lesson, recipe: Recipe, seed: int) -> dict[str, float]:
+    """One pass over the training rows; gives the epoch's number, its mean loss and its last learning rate."""
+    model, epoch = state.model.train(), len(state.curve)
+    device = next(model.parameters()).device
+    loss_of = lookup(LOSSES, recipe.loss, "loss")
+    generator = sow(draw(seed, epoch), device)
+    parts = shuffle(len(lesson.train), recipe.batch_size, draw(seed, epoch))
+    losses = []
+    for step, (part, inputs) in enumerate(zip(parts, feed([lesson.train[p] for p in parts], generator), strict=True)):
+        rate = recipe.lr * schedule((epoch * len(parts) + step + 1) / (recipe.epochs * len(parts)), recipe.warmup)
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate
+        loss = loss_of(model(inputs), torch.from_numpy(lesson.targets[part]).to(device), recipe.label_smoothing)
+        if not torch.isfinite(loss):
+            raise UserError(_diverged(epoch + 1, step + 1, lesson.train[part], rate))
+        state.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        state.optimiser.step()
+        losses.append(loss.item())
+    return {"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 6), "lr": float(f"{rate:.6g}")}
+
+
+def _diverged(epoch: int, step: int, rows: Rows, rate: float) -> str:
+    which = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")
+    return (
+        f"the loss is not a number at epoch {epoch}, step {step} (learning rate {rate:.3g}, manifest rows {which}); "
+        "try a tenth of the learning rate, or look at these images"
+    )
+
+
+def finished(curve: Curve, recipe: Recipe) -> bool:
+    """Whether all epochs are done or the best one lies `patience` epochs back."""
+    return len(curve) == recipe.epochs or len(curve) - best_epoch(curve) >= recipe.patience
+
+
+def schedule(progress: float, warmup: float) -> float:
+    """Share of the full learning rate at `progress` (0..1) of all steps: a straight rise, then half a cosine to 0."""
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))
+
+
+def shuffle(count: int, batch_size: int, seed: int) -> list[Rows]:
+    """A permutation of range(count) in full batches; the rest waits for another epoch (small batches upset norms)."""
+    steps = max(count // batch_size, 1)
+    order = np.random.default_rng(seed).permutation(count)[: steps * batch_size]
+    return np.array_split(order, steps)
+
+
+def split(rows: Rows, batch_size: int) -> list[Rows]:
+    """Rows in order, in batches."""
+    return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+
+
+@torch.inference_mode()
+def encode(tuned: Tuned, feed: Feed, rows: Rows, batch_size: int) -> Tensor:
+    """Embeddings of manifest rows, unvaried, by the encoder in evaluation mode: [len(rows), D] of length 1."""
+    tuned.eval()
+    return torch.cat([F.normalize(tuned.encoder(inputs)) for inputs in feed(split(rows, batch_size), None)])
+
+
+@torch.inference_mode()
+def validate(tuned: Tuned, feed: Feed, lesson: Lesson, batch_size: int) -> dict[str, float | None]:
+    """mMP@5 of the validation rows, each asking the others, and accuracy over those whose label was trained."""
+    scores: dict[str, float | None] = {"validation mMP@5": None, "validation accuracy": None}
+    if len(lesson.validation):
+        embeddings = encode(tuned, feed, lesson.validation, batch_size)
+        codes = torch.from_numpy(lesson.validation_codes).to(embeddings.device)
+        known = codes < len(lesson.classes)
+        scores["validation mMP@5"] = mmp5(embeddings, codes)
+        if known.any():
+            correct = tuned.classifier(embeddings[known]).argmax(dim=1) == codes[known]
+            scores["validation accuracy"] = round(correct.float().mean().item(), 6)
+    return scores
+
+
+def mmp5(embeddings: Tensor, codes: Tensor) -> float | None:
+    """Leave-one-out mMP@5 of [n, D] vectors of length 1 with label codes [n]; None where no label has two images.
+
+    `src.metrics` defines it; a second, in-memory one stands here so that a new metric there trains nothing again.
+    """
+    relevant = codes.bincount()[codes] - 1
+    total, depth = 0.0, min(5, len(codes) - 1)
+    for block in torch.arange(len(codes), device=codes.device).split(BLOCK):
+        similarity = embeddings[block] @ embeddings.T
+        similarity[torch.arange(len(block)), block] = -torch.inf  # never oneself
+        hits = codes[similarity.topk(depth).indices] == codes[block, None]
+        counted = relevant[block].clamp(max=5)
+        hits &= torch.arange(depth, device=codes.device) < counted[:, None]
+        total += (hits.sum(dim=1) / counted.clamp(min=1)).double().sum().item()
+    queries = int((relevant > 0).sum())
+    return round(total / queries, 6) if queries else None
+
+
+def seconds_per_image(tuned: Tuned, feed: Feed, lesson: Lesson, recipe: Recipe) -> float:
+    """Of training, measured on a few steps of a copy, the first not counted; a third of it is the forward pass."""
+    trial = copy.deepcopy(tuned).train()
+    parts = split(np.resize(lesson.train, (MEASURED_STEPS + 1) * recipe.batch_size), recipe.batch_size)
+    stamps = []
+    for inputs in feed(parts, sow(0, next(trial.parameters()).device)):
+        trial(inputs).sum().backward()
+        stamps.append(time.perf_counter())
+    return (stamps[-1] - stamps[0]) / MEASURED_STEPS / recipe.batch_size
+
+
+def cost(lesson: Lesson, curve: Curve, seconds: float) -> dict[str, Any]:
+    """For a cost file: how many times an image was trained on, and how long all of it took."""
+    images = len(lesson.train) * len(curve)
+    rate = round(images / seconds, 2)
+    return {"images": images, "epochs": len(curve), "seconds": round(seconds, 3), "images_per_second": rate}
+
+
+def draw(*parts: object) -> int:
+    """A seed that depends on nothing but its parts: draw(0, "top_tune", "sample_cars")."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7])
+
+
+def sow(seed: int, device: torch.device | str = "cpu") -> Generator:
+    """Seed torch's own generators (weights, dropout), and give another one, on `device`, for augmentation."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.manual_seed(seed)
+    return Generator(device).manual_seed(seed)

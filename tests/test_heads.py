@@ -1,0 +1,105 @@
+"""Heads on embeddings small enough to follow."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from src import heads, store
+from src.errors import UserError
+
+CONFIG = {"head": "mlp", "dim": 6, "layers": [8, 4], "dropout": 0.3, "classes": ["a", "b", "c"]}
+
+
+def vectors(rows: int, dim: int = 6, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(rows, dim)).astype(np.float32)
+
+
+def test_an_mlp_is_linear_norm_relu_a_layer_with_dropout_only_between_layers() -> None:
+    kinds = [type(module).__name__ for module in heads.mlp(6, [8, 4], 0.3)]
+    layer = ["Linear", "BatchNorm1d", "ReLU"]
+    assert kinds == ["Standardise", *layer, "Dropout", *layer]
+
+
+def test_standardised_training_embeddings_have_mean_0_and_deviation_1() -> None:
+    encoder = heads.mlp(2, [3], 0.0)
+    heads.standardise(encoder, np.array([[1, 5], [3, 5]], np.float32))
+    # the second dimension never varies: it is shifted and not blown up
+    assert encoder[0](torch.tensor([[1.0, 5.0], [3.0, 5.0], [5.0, 6.0]])).tolist() == [[-1, 0], [1, 0], [3, 1]]
+
+
+def test_logits_are_scaled_cosines_whatever_the_lengths() -> None:
+    classifier = heads.CosineClassifier(2, 2)
+    classifier.weight.data = torch.tensor([[3.0, 0.0], [0.0, 0.5]])
+    logits = classifier(torch.tensor([[10.0, 0.0], [0.6, 0.8]]))
+    assert torch.allclose(logits, heads.SCALE * torch.tensor([[1.0, 0.0], [0.6, 0.8]]))
+
+
+def test_an_imprinted_class_points_at_the_mean_of_its_images() -> None:
+    classifier = heads.CosineClassifier(2, 2)
+    classifier.imprint(torch.tensor([[2.0, 0.0], [0.0, 7.0], [0.0, -1.0]]), torch.tensor([0, 0, 1]))
+    half = 0.5**0.5
+    assert torch.allclose(classifier.weight, torch.tensor([[half, half], [0.0, -1.0]]))
+
+
+def test_embedding_has_the_width_of_the_last_layer_and_length_1() -> None:
+    tuned = heads.build(CONFIG).eval()
+    embedded = heads.embed(tuned.encoder, vectors(20))
+    assert embedded.shape == (20, 4) and embedded.dtype == np.float32
+    lengths = np.linalg.norm(embedded, axis=1)
+    assert np.allclose(lengths[lengths > 0], 1, atol=1e-6)
+
+
+def test_equal_rows_are_embedded_to_the_same_bits_wherever_they_stand() -> None:
+    tuned = heads.build(CONFIG | {"dim": 96, "layers": [257]}).eval()
+    rows = vectors(50, 96)[np.random.default_rng(1).integers(0, 50, 333)]
+    embedded = heads.embed(tuned.encoder, rows)
+    for row in np.unique(rows, axis=0):
+        assert len(np.unique(embedded[(rows == row).all(axis=1)], axis=0)) == 1
+
+
+def test_embedding_by_blocks_agrees_with_one_row_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    tuned, rows = heads.build(CONFIG).eval(), vectors(23)
+    monkeypatch.setattr(heads, "BLOCK", 5)
+    slow = [nn.functional.normalize(tuned.encoder(torch.from_numpy(row[None])))[0].detach().numpy() for row in rows]
+    assert np.allclose(heads.embed(tuned.encoder, rows), slow, atol=1e-6)
+
+
+def test_the_predicted_class_is_the_nearest_direction() -> None:
+    classifier = heads.CosineClassifier(2, 3)
+    classifier.weight.data = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    predicted = heads.predict(classifier, np.array([[0.6, 0.8], [-1, 0], [1, 0.1]], np.float32))
+    assert predicted.tolist() == [1, 2, 0] and predicted.dtype == np.int64
+
+
+def test_a_saved_head_comes_back_to_the_bit_and_ready_to_use(tmp_path: Path) -> None:
+    tuned = heads.build(CONFIG)
+    heads.save(tmp_path, tuned, CONFIG)
+    again, config = heads.load(tmp_path)
+    assert config == CONFIG and not again.training
+    assert np.array_equal(heads.embed(again.encoder, vectors(5)), heads.embed(tuned.eval().encoder, vectors(5)))
+    before = store.sha256(tmp_path / "head.safetensors")
+    heads.save(tmp_path, again, config)
+    assert store.sha256(tmp_path / "head.safetensors") == before
+
+
+def test_a_head_that_does_not_fit_its_config_is_refused_in_one_line(tmp_path: Path) -> None:
+    heads.save(tmp_path, heads.build(CONFIG), CONFIG | {"layers": [8, 5]})
+    with pytest.raises(UserError, match=r"head.safetensors does not hold the head of its config.json"):
+        heads.load(tmp_path)
+
+
+def test_an_unknown_head_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UserError, match=r"unknown head 'mpl' in config.json; known: mlp. Did you mean 'mlp'"):
+        heads.build(CONFIG | {"head": "mpl"})
+
+
+def test_a_descended_sidecar_keeps_its_origin_and_leaves_shape_open() -> None:
+    frozen = {"format_version": 1, "rows": 9, "dim": 6, "model": "m", "strategy": "pretrained", "weights_sha256": "w"}
+    assert heads.descend(frozen, {"strategy": "top_tuned"}) == {
+        "model": "m",
+        "strategy": "top_tuned",
+        "weights_sha256": "w",
+    }

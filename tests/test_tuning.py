@@ -1,0 +1,202 @@
+"""The training loop on points in the plane."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from src import heads, tuning
+from src.curves import Curve
+from src.errors import UserError
+from src.heads import Tuned
+from src.lessons import Lesson, Rows
+from src.tuning import Recipe
+
+RECIPE = Recipe(lr=0.01, weight_decay=0.05, epochs=6, patience=6, batch_size=8, label_smoothing=0.1)
+ROWS = 60  # 3 labels x 20, of which the last 5 choose
+
+
+def points() -> np.ndarray:
+    """Three noisy directions in 6 dimensions."""
+    rng = np.random.default_rng(3)
+    return (np.repeat(np.eye(3, 6), 20, axis=0) + 0.15 * rng.normal(size=(ROWS, 6))).astype(np.float32)
+
+
+def lesson() -> Lesson:
+    codes = np.repeat(np.arange(3), 20)
+    teaches = np.arange(ROWS) % 20 < 15
+    rows = np.arange(ROWS)
+    return Lesson(["a", "b", "c"], rows[teaches], codes[teaches], rows[~teaches], codes[~teaches])
+
+
+def feed(parts: list[Rows], generator: Generator | None) -> Iterator[Tensor]:
+    """The points, with a little noise when they may vary."""
+    for part in parts:
+        batch = torch.from_numpy(points()[part])
+        yield batch if generator is None else batch + 0.1 * torch.randn(batch.shape, generator=generator)
+
+
+def fresh(dropout: float = 0.3) -> Tuned:
+    torch.manual_seed(0)
+    return heads.build({"head": "mlp", "dim": 6, "layers": [16, 8], "dropout": dropout, "classes": ["a", "b", "c"]})
+
+
+def fit(tuned: Tuned, recipe: Recipe = RECIPE, snapshot: Path | None = None, seed: int = 5, feed=feed) -> Curve:
+    return tuning.fit(tuned, feed, lesson(), recipe, seed, "toy", snapshot)
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def slow_mmp5(embeddings: np.ndarray, codes: np.ndarray) -> float:
+    """The definition, a query at a time."""
+    scores = []
+    for query in range(len(codes)):
+        others = [i for i in range(len(codes)) if i != query]
+        relevant = sum(codes[i] == codes[query] for i in others)
+        if relevant:
+            ranked = sorted(others, key=lambda i: -float(embeddings[i] @ embeddings[query]))
+            depth = min(relevant, 5)
+            scores.append(sum(codes[i] == codes[query] for i in ranked[:depth]) / depth)
+    return float(np.mean(scores))
+
+
+def test_mmp5_of_four_points_by_hand() -> None:
+    """Labels x x y y on a circle, each finds its nearest: a b (1), b a (1), c b (0), d c (1)."""
+    angles = torch.tensor([0.0, 0.1, 0.5, 1.5])
+    embeddings = torch.stack([angles.cos(), angles.sin()], dim=1)
+    assert tuning.mmp5(embeddings, torch.tensor([0, 0, 1, 1])) == 0.75
+
+
+def test_mmp5_agrees_with_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "BLOCK", 7)
+    rng = np.random.default_rng(0)
+    embeddings = F.normalize(torch.from_numpy(rng.normal(size=(50, 4)))).numpy()
+    codes = np.concatenate([rng.integers(0, 9, 48), [20, 21]])  # the last two have no partner
+    found = tuning.mmp5(torch.from_numpy(embeddings), torch.from_numpy(codes))
+    assert found == pytest.approx(slow_mmp5(embeddings, codes), abs=1e-6)
+
+
+def test_mmp5_says_nothing_where_no_label_has_two_images() -> None:
+    assert tuning.mmp5(torch.eye(3), torch.tensor([0, 1, 2])) is None
+    assert tuning.mmp5(torch.eye(1), torch.tensor([0])) is None
+
+
+def test_training_teaches() -> None:
+    tuned = fresh()
+    curve = fit(tuned, replace(RECIPE, epochs=15, patience=15))
+    assert curve[-1]["loss"] < curve[0]["loss"]
+    assert max(row["validation mMP@5"] for row in curve) > 0.8
+
+
+def test_the_best_epoch_is_what_remains() -> None:
+    tuned = fresh()
+    curve = fit(tuned)
+    scores = [row["validation mMP@5"] for row in curve]
+    kept = tuning.validate(tuned, feed, lesson(), 8)["validation mMP@5"]
+    assert kept == max(scores) and not tuned.training
+
+
+def test_training_stops_patience_epochs_after_the_best() -> None:
+    curve = fit(fresh(), replace(RECIPE, lr=1e-9, epochs=50, patience=3))  # nothing moves
+    scores = [(row["validation mMP@5"], row["validation accuracy"]) for row in curve]
+    assert len(curve) == scores.index(max(scores)) + 1 + 3
+
+
+def test_without_validation_the_last_epoch_counts() -> None:
+    taught = lesson()
+    blind = replace(taught, validation=taught.validation[:0], validation_codes=taught.validation_codes[:0])
+    curve = tuning.fit(fresh(), feed, blind, replace(RECIPE, patience=1), 5, "toy")
+    assert len(curve) == RECIPE.epochs
+    assert curve[-1]["validation mMP@5"] is None and curve[-1]["validation accuracy"] is None
+
+
+def test_the_seed_decides_everything() -> None:
+    one, two, three = fresh(), fresh(), fresh()
+    assert fit(one) == fit(two) and same(one, two)
+    fit(three, seed=6)
+    assert not same(one, three)
+
+
+class Interrupted(Exception):
+    """Ctrl-C at an inconvenient moment."""
+
+
+def test_an_interrupted_training_ends_as_an_unbroken_one_does(tmp_path: Path) -> None:
+    whole, broken, snapshot = fresh(), fresh(), tmp_path / "snapshot.safetensors"
+    expected = fit(whole)
+    seen = 0
+
+    def breaking(parts: list[Rows], generator: Generator | None) -> Iterator[Tensor]:
+        nonlocal seen
+        for batch in feed(parts, generator):
+            seen += generator is not None
+            if seen == 19:  # in the middle of the fourth epoch of 5 steps
+                raise Interrupted
+            yield batch
+
+    with pytest.raises(Interrupted):
+        fit(broken, snapshot=snapshot, feed=breaking)
+    continued = fresh(dropout=0.3)
+    torch.manual_seed(99)  # whatever the new process did before
+    assert fit(continued, snapshot=snapshot) == expected
+    assert same(continued, whole)
+
+
+def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
+    first, again = fresh(), fresh()
+    curve = fit(first, snapshot=tmp_path / "s")
+
+    def never(parts: list[Rows], generator: Generator | None) -> Iterator[Tensor]:
+        raise AssertionError
+
+    assert fit(again, snapshot=tmp_path / "s", feed=never) == curve
+    assert same(first, again)
+
+
+def test_a_loss_that_is_no_number_names_epoch_step_and_rows() -> None:
+    def poisoned(parts: list[Rows], generator: Generator | None) -> Iterator[Tensor]:
+        for number, batch in enumerate(feed(parts, generator)):
+            yield batch * (float("nan") if number == 2 and generator else 1.0)
+
+    with pytest.raises(UserError, match=r"not a number at epoch 1, step 3 .*manifest rows (\d+, ){7}\d+\).*a tenth"):
+        fit(fresh(), feed=poisoned)
+
+
+def test_biases_and_norms_do_not_decay() -> None:
+    decays, others = tuning.adamw(fresh(), RECIPE).param_groups
+    assert (decays["weight_decay"], others["weight_decay"]) == (0.05, 0.0)
+    assert [p.ndim for p in decays["params"]] == [2, 2, 2]  # two layers and the classifier
+    assert {p.ndim for p in others["params"]} == {1}
+
+
+def test_the_learning_rate_rises_then_falls_to_zero() -> None:
+    rates = [tuning.schedule(step / 100, 0.1) for step in range(1, 101)]
+    assert rates[:10] == pytest.approx(np.arange(1, 11) / 10)
+    assert rates[54] == pytest.approx(0.5) and rates[-1] == pytest.approx(0)
+    assert tuning.schedule(0.5, 0.0) == pytest.approx(0.5) and tuning.schedule(1.0, 1.0) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("count", "batch_size", "sizes"), [(10, 4, [4, 4]), (8, 4, [4, 4]), (3, 4, [3]), (2, 2, [2])])
+def test_an_epoch_has_full_batches_of_different_rows(count: int, batch_size: int, sizes: list[int]) -> None:
+    parts = tuning.shuffle(count, batch_size, seed=1)
+    assert [len(part) for part in parts] == sizes
+    assert len(set(np.concatenate(parts))) == sum(sizes)
+
+
+def test_measuring_the_speed_changes_nothing() -> None:
+    tuned, untouched = fresh(), fresh()
+    assert tuning.seconds_per_image(tuned, feed, lesson(), RECIPE) > 0
+    assert same(tuned, untouched)
+
+
+def test_draws_depend_on_all_their_parts_and_nothing_else() -> None:
+    assert tuning.draw(0, "top_tune", "a") == tuning.draw(0, "top_tune", "a")
+    assert len({tuning.draw(0, "top_tune", "a"), tuning.draw(1, "top_tune", "a"), tuning.draw(0, "top_tune", "b")}) == 3
