@@ -108,7 +108,7 @@ def build(car: Car, paint: Colour) -> Mesh:
         doors(mesh, car, h, paint, side)
         flank(mesh, car, h, side)
         for axle in (-0.5, 0.5):
-            wheel(mesh, car, axle * car.wheelbase * car.length, side * h.half, side)
+            wheel(mesh, car, h, axle * car.wheelbase * car.length, side * h.half, side)
     ends(mesh, car, h)
     fittings(mesh, car, h)
     return mesh
@@ -208,9 +208,9 @@ def flank(mesh: Mesh, car: Car, h: Hull, side: int) -> None:
         mount(mesh, y, top + bottom, car.stripe_colour, 0.3, 0.038)
 
 
-def wheel(mesh: Mesh, car: Car, x: float, y: float, side: int) -> None:
+def wheel(mesh: Mesh, car: Car, h: Hull, x: float, y: float, side: int) -> None:
     """Wheel arch, tyre, rim and its dark spokes, one disc before the other."""
-    radius = car.wheel
+    radius = min(car.wheel, 0.46 * h.hood)  # low cars have small wheels
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False).tolist()
 
     def disc(size: float, out: float, colour: Colour, shine: float, lift: float) -> None:

@@ -1,6 +1,7 @@
 """Floor 2. The sample catalogue: products, their photos, cut-outs and captions, and the folder a user would have."""
 
 import csv
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -180,5 +181,6 @@ def spread(job: Callable[[Sequence[Photo]], int], tasks: Iterable[Sequence[Photo
     if workers == 1:
         yield from map(job, tasks)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+    ignore_interrupts = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it stops handing out tasks
+    with ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, ignore_interrupts) as executor:
         yield from executor.map(job, tasks)

@@ -13,6 +13,7 @@ Colour = tuple[int, int, int]
 Span = tuple[float, float]
 Point = tuple[float, float]
 Outline = list[Point]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 WHITE: Colour = (250, 250, 248)
 INK: Colour = (22, 22, 26)
@@ -80,7 +81,7 @@ def colour_name(colour: Colour) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> Font:
     """Pillow's embedded font, so that no system font is needed."""
     return ImageFont.load_default(size)
 

@@ -16,6 +16,8 @@ from src.sample.shot import Shot
 CLUTTERED = True
 WOODS: list[Colour] = [(153, 110, 69), (89, 62, 36), (217, 191, 152), (40, 38, 38), (235, 233, 230)]
 WOODEN = ["table", "cabinet"]  # where little or nothing else may show a colour
+FURNITURE = ["chair", "table", "stool", "sofa", "cabinet"]
+PRINTED = ["chair", "sofa", "lamp", "mug"]
 PRINTS = ["plain", "striped", "dotted", "checked"]
 
 KINDS: dict[str, Callable[[Mesh, Item], None]] = {
@@ -73,8 +75,9 @@ def category(item: Item) -> str:
 
 def describe(item: Item) -> str:
     """What a shop would write under the photo."""
-    details, base = colour_name(item.second), colour_name(item.wood)
-    return f"{colour_name(item.colour)} {item.pattern} {item.kind} with {details} details and {base} base"
+    print_name = f"{item.pattern} " if item.kind in PRINTED else ""
+    text = f"{colour_name(item.colour)} {print_name}{item.kind} with {colour_name(item.second)} details"
+    return f"{text} and {colour_name(item.wood)} wood" if item.kind in FURNITURE else text
 
 
 def draw(canvas: Image.Image, item: Item, shot: Shot, rng: Generator, _pool: Sequence[Item]) -> None:

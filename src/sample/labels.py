@@ -111,6 +111,11 @@ LAYOUTS: dict[str, Callable[[ImageDraw.ImageDraw, int, int, Brand, Colour], None
 }
 
 
+def fitting_font(text: str, size: float, width: float) -> drawing.Font:
+    """The font of this size, or the smaller one in which the text is as wide as this."""
+    return drawing.font(int(size * min(1, width / drawing.font(int(size)).getlength(text))))
+
+
 @functools.lru_cache(maxsize=128)
 def front(brand: Brand, flavour: Flavour, height: int) -> Image.Image:
     """The label that faces the customer, LABEL_WIDTH wide: name, logo, flavour, icons, small print."""
@@ -120,7 +125,7 @@ def front(brand: Brand, flavour: Flavour, height: int) -> Image.Image:
     LAYOUTS[brand.layout](draw, w, h, brand, flavour.band)
 
     text = brand.main if brand.layout == "frame" else brand.accent
-    large = drawing.font(int(w * 0.25 * brand.text_size * min(1, 5.5 / len(brand.name)) + 4))
+    large = fitting_font(brand.name, 0.28 * w * brand.text_size, 0.86 * w)
     draw.text((w / 2, h * 0.3), brand.name, fill=text, font=large, anchor="mm", stroke_width=1)
     ICONS[brand.logo](draw, w * 0.5, h * 0.13, h * 0.075, text, brand.main)
     for x, y in ICON_PLACES[flavour.icons]:

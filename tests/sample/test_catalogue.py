@@ -4,6 +4,7 @@ import csv
 import hashlib
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def digest(folder: Path) -> dict[str, str]:
 
 def small_dataset(folder: Path, family: str = "packaged", **changes: int) -> Path:
     """A dataset of three labels and one unseen one, 32 px."""
-    options = {"seed": 3, "labels": 3, "unseen_labels": 1, "photos": SMALL, "workers": 1}
+    options: dict[str, Any] = {"seed": 3, "labels": 3, "unseen_labels": 1, "photos": SMALL, "workers": 1}
     options |= {"messiness": 1.0, "size": 32, **changes}
     write(folder, family, **options)
     return folder
