@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 
 from src.sample.chance import happens, pick
 
-STUDIO_QUALITY = 92
+STUDIO_QUALITY, LOWEST_QUALITY = 92, 10
 SHAKES = [
     ImageFilter.Kernel((5, 5), np.outer([0, 0, 1, 0, 0], np.ones(5)).ravel().tolist()),
     ImageFilter.Kernel((5, 5), np.outer(np.ones(5), [0, 0, 1, 0, 0]).ravel().tolist()),
@@ -20,7 +20,7 @@ def expose(scene: Image.Image, rng: Generator, messiness: float, size: int) -> t
     photo = focus(scene, rng, messiness, size)
     pixels = develop(np.asarray(photo, np.uint8), rng, messiness)
     quality = STUDIO_QUALITY - int(rng.uniform(20, 62) * messiness)
-    return Image.fromarray(pixels), quality
+    return Image.fromarray(pixels), max(quality, LOWEST_QUALITY)
 
 
 def focus(scene: Image.Image, rng: Generator, messiness: float, size: int) -> Image.Image:

@@ -101,12 +101,11 @@ def category(car: Car) -> str:
 
 def describe(car: Car) -> str:
     """What a dealer would write under the photo."""
-    extras = ["with roof rack"] * car.roof_rack + ["two tone"] * car.two_tone
+    features = ["roof rack"] * car.roof_rack + [f"{car.windows} side windows"]
     if car.stripe != "no":
-        extras.append(f"with {colour_name(car.stripe_colour)} {car.stripe} stripe")
-    first, second = (colour_name(paint) for paint in car.paints)
-    paints = first if first == second else f"{first} or {second}"
-    return " ".join([paints, car.kind, *extras, "and", str(car.windows), "side windows"])
+        features.append(f"{colour_name(car.stripe_colour)} {car.stripe} stripe")
+    paints = " or ".join(dict.fromkeys(map(colour_name, car.paints)))
+    return f"{paints} {'two-tone ' * car.two_tone}{car.kind} with {' and '.join(features)}"
 
 
 def draw(canvas: Image.Image, car: Car, shot: Shot, rng: Generator, _pool: Sequence[Car]) -> None:

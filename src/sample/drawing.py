@@ -18,20 +18,18 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 WHITE: Colour = (250, 250, 248)
 INK: Colour = (22, 22, 26)
 
-COLOUR_NAMES: dict[str, Colour] = {
-    "red": (200, 40, 40),
-    "orange": (235, 140, 50),
-    "yellow": (235, 215, 70),
-    "green": (60, 160, 70),
-    "teal": (50, 150, 150),
-    "blue": (50, 80, 190),
-    "purple": (120, 60, 170),
-    "pink": (225, 120, 180),
-    "brown": (120, 75, 45),
-    "black": (35, 35, 38),
-    "white": (240, 240, 238),
-    "grey": (140, 140, 142),
-}
+# Where a colour of the wheel ends and the next one begins; hues are 0 to 1.
+HUES = [
+    (0.03, "red"),
+    (0.11, "orange"),
+    (0.19, "yellow"),
+    (0.42, "green"),
+    (0.53, "teal"),
+    (0.70, "blue"),
+    (0.82, "purple"),
+    (0.94, "pink"),
+    (1.00, "red"),
+]
 
 
 def rgb(values: Iterable[float]) -> Colour:
@@ -72,12 +70,16 @@ def readable_on(colour: Colour) -> Colour:
 
 
 def colour_name(colour: Colour) -> str:
-    """The nearest of twelve everyday colour names."""
-
-    def distance(name: str) -> int:
-        return sum((a - b) ** 2 for a, b in zip(COLOUR_NAMES[name], colour, strict=True))
-
-    return min(COLOUR_NAMES, key=distance)
+    """An everyday word for the colour: by its hue, but for greys, browns and beiges."""
+    hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in colour))
+    if value < 0.2:
+        return "black"
+    if saturation < 0.15:
+        return "white" if value > 0.8 else "grey"
+    name = next(name for end, name in HUES if hue <= end)
+    if name == "orange" and value < 0.65:
+        return "brown"
+    return "beige" if name in ("orange", "yellow") and saturation < 0.45 else name
 
 
 @functools.lru_cache(maxsize=64)

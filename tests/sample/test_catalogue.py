@@ -13,6 +13,7 @@ from PIL import Image
 from src.errors import UserError
 from src.sample import camera, catalogue
 from src.sample.catalogue import PHONE, STUDIO, caption, cutout, photograph, products, write
+from src.sample.drawing import colour_name
 from src.sample.families import FAMILIES
 
 SMALL = {"train": 2, "gallery": 1, "query": 1, "studio": 1}
@@ -154,6 +155,15 @@ def test_messy_photos_of_a_product_differ_more_than_studio_photos(family):
 
 
 @every_family
+def test_the_messiest_setting_still_gives_photos(family):
+    pool = products(family, 5, seed=5)
+    for product in pool:
+        photo, quality = photograph(product, pool, PHONE, 0, seed=5, messiness=2.0, size=64)
+        assert camera.LOWEST_QUALITY <= quality <= camera.STUDIO_QUALITY
+        assert np.asarray(photo, float).std() > 5
+
+
+@every_family
 def test_the_alpha_of_a_cutout_covers_the_product_and_nothing_else(family):
     pool = products(family, 8, seed=2)
     for product in pool:
@@ -182,3 +192,20 @@ def test_captions_are_sentences_that_fit_the_view(family):
             assert text == " ".join(text.split())
             assert product.category in text
         assert "phone" not in caption(product, STUDIO, 1, seed=6)
+
+
+@pytest.mark.parametrize(
+    ("colour", "name"),
+    [
+        ((200, 30, 30), "red"),
+        ((230, 60, 160), "pink"),
+        ((30, 30, 32), "black"),
+        ((245, 245, 240), "white"),
+        ((140, 140, 142), "grey"),
+        ((120, 75, 45), "brown"),
+        ((217, 191, 152), "beige"),
+        ((40, 60, 190), "blue"),
+    ],
+)
+def test_colours_have_everyday_names(colour, name):
+    assert colour_name(colour) == name
