@@ -131,8 +131,6 @@ def preprocessing(settings: dict[str, Any], override: PreprocessingOverride) -> 
     _, height, width = settings["input_size"]
     if mode not in ("center", "squash") and override.squash is None:
         raise UserError(f"it wants its images padded to a square ({mode}), which we do not; set preprocessing.squash")
-    if mode == "squash" and crop != 1 and override.squash is None and override.crop is None:
-        raise UserError(f"it wants its images squashed, then cropped to {crop}; set preprocessing.squash or crop")
     if height != width and override.size is None:
         raise UserError(f"it wants images of {height} x {width}, ours are square; set preprocessing.size")
     if interpolation not in FILTERS and override.interpolation is None:

@@ -1,0 +1,46 @@
+"""Floor 1. Where the arithmetic runs, and with how many threads."""
+
+import src.runtime  # noqa: F401  before torch, whose idle threads it quiets
+
+# isort: split
+import platform
+from pathlib import Path
+
+import torch
+
+from src.errors import UserError
+from src.params import RuntimeParams
+from src.runtime import threads
+
+
+def choose(runtime: RuntimeParams) -> torch.device:
+    """The device of params.yaml (auto: a GPU where there is one), with torch's threads set.
+
+    A UserError where torch does not know the device or this machine does not have it.
+    """
+    torch.set_num_threads(threads(runtime))
+    torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32 on a GPU too; on by default, it keeps 10 bits of 23
+    if runtime.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(runtime.device)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"runtime.device '{runtime.device}' cannot be used here ({reason}); try auto or cpu") from None
+    return device
+
+
+def hardware(device: torch.device) -> dict[str, str | int]:
+    """What a timing was measured on."""
+    return {"device": str(device), "threads": torch.get_num_threads(), "processor": processor(device)}
+
+
+def processor(device: torch.device) -> str:
+    """The maker's name of a device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    listed = Path("/proc/cpuinfo")  # where Linux says it; platform.processor() is empty there
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
