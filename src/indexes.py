@@ -1,0 +1,21 @@
+"""Floor 1. Doors to search engines. Today one: exact search by faiss."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+import src.runtime  # noqa: F401 (before faiss: its OpenMP reads, when loaded, what this module sets)
+
+# isort: split
+import faiss
+
+
+def search(
+    query: NDArray[np.float32], gallery: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The k largest inner products of each query: [Q, D], [G, D] -> values [Q, k], best first, and places [Q, k].
+
+    Exact up to the rounding of a float32 product; among equal values the choice and the order are faiss's own.
+    The gallery is read where it lies (an IndexFlatIP would copy it).
+    """
+    assert 0 < k <= len(gallery), (k, len(gallery))
+    return faiss.knn(query, gallery, k, metric=faiss.METRIC_INNER_PRODUCT)
