@@ -3,28 +3,40 @@
 import io
 import os
 import tarfile
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from src import store
+from src.errors import UserError
 
 SHARD_BYTES = 256 * 2**20
 MAX_PIXELS = 100_000_000  # larger is refused before it is decoded (a decompression bomb)
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")  # no EPS: Pillow starts Ghostscript for it
+SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
 FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
 
+# Pillow warns of broken EXIF blocks, which harm no pixel, and from 89 million pixels on; `_open` has its own limit.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
 Rows = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 class Unreadable(ValueError):
@@ -33,7 +45,10 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a backbone wants its images. Resize the shorter side to size / crop and cut the centre, or squash to a square."""
+    """How a backbone wants its images: resized to size / crop, then the centre cut out.
+
+    The resize brings the shorter side to size / crop, or squashes both sides to it.
+    """
 
     size: int
     mean: tuple[float, float, float]
@@ -44,64 +59,125 @@ class Preprocessing:
 
 
 def decode(data: bytes) -> Image.Image:
-    """RGB, upright. Raises Unreadable with the reason."""
+    """The first frame as RGB, upright, on white where it is transparent. Raises Unreadable with the reason."""
+    with _reasons():
+        return _rgb(_open(data))
+
+
+def verify(data: bytes) -> tuple[int, int]:
+    """Width and height, upright, of an image that `decode` will read to its end. Raises Unreadable with the reason.
+
+    A JPEG is decoded at an eighth of its size: that reads all its bytes and leaves out most of the arithmetic.
+    """
+    with _reasons():
+        image = _open(data)
+        width, height = image.size
+        image.draft(None, (1, 1))
+        image.load()  # before asking for EXIF: a PNG decodes itself for that, and says only once that it is broken
+        sideways = _orientation(image) in SIDEWAYS
+        _rgb(image)
+        return (height, width) if sideways else (width, height)
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """Whatever Pillow raises on hostile bytes, as Unreadable with a one-line reason that is the same in every run."""
     try:
-        image = Image.open(io.BytesIO(data))
-        if image.width * image.height > MAX_PIXELS:
-            raise Unreadable(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
-        return ImageOps.exif_transpose(image).convert("RGB")
+        yield
     except Unreadable:
         raise
-    except Exception as error:  # Pillow's plug-ins raise many kinds on hostile bytes
+    except UnidentifiedImageError:  # its own message holds a memory address
+        raise Unreadable(f"not an image Pillow reads here ({', '.join(FORMATS)}); save it as JPEG") from None
+    except Exception as error:  # Pillow's plug-ins raise many kinds
         raise Unreadable(" ".join(str(error).split())[:200] or type(error).__name__) from None
 
 
+def _open(data: bytes) -> Image.Image:
+    """The header, before any pixel is decoded."""
+    if not data:
+        raise Unreadable("the file is empty")
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    if image.width * image.height > MAX_PIXELS:
+        raise Unreadable(f"{image.width:,} x {image.height:,} pixels are more than {MAX_PIXELS:,}")
+    return image
+
+
+def _orientation(image: Image.Image) -> int:
+    with suppress(Exception):  # a broken EXIF block says nothing about the pixels
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return 1
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """The decoded pixels, whatever the mode they came in."""
+    image.load()
+    with suppress(Exception):  # as in `_orientation`
+        ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith("I"):  # 16 bits a pixel; Pillow would cut them at 255
+        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
 def preprocess(image: Image.Image, how: Preprocessing) -> Pixels:
-    """RGB image -> uint8 [size, size, 3]; equal to timm's and open_clip's evaluation transforms before normalisation."""
-    filter_ = FILTERS[how.interpolation]
-    if how.squash:
-        return np.asarray(image.resize((how.size, how.size), filter_))
-    shorter = int(how.size / how.crop)
-    width, height = image.size
-    scale = shorter / min(width, height)
-    target = (shorter, int(shorter * height / width)) if width <= height else (int(shorter * width / height), shorter)
-    assert scale > 0
-    resized = image.resize(target, filter_) if target != image.size else image
-    left, top = round((target[0] - how.size) / 2), round((target[1] - how.size) / 2)
-    return np.asarray(resized.crop((left, top, left + how.size, top + how.size)))
+    """RGB image -> uint8 [size, size, 3]; what timm's and open_clip's evaluation transforms give before normalisation.
+
+    Rounding as in torchvision: the longer side is cut to whole pixels, the crop's corner rounded half to even.
+    """
+    size, filter_ = how.size, FILTERS[how.interpolation]
+    side, (width, height) = int(size / how.crop), image.size
+    across, down = (side, side) if how.squash else _scaled(width, height, side)
+    left, top = round((across - size) / 2), round((down - size) / 2)
+    if across * down > MAX_PIXELS:  # a ribbon: resize its centre alone (equal up to rounding)
+        box = (left * width / across, top * height / down, (left + size) * width / across, (top + size) * height / down)
+        return np.asarray(image.resize((size, size), filter_, box))
+    resized = image if (across, down) == image.size else image.resize((across, down), filter_)
+    return np.asarray(resized.crop((left, top, left + size, top + size)))
+
+
+def _scaled(width: int, height: int, shorter: int) -> tuple[int, int]:
+    """Width and height with the shorter one brought to `shorter`."""
+    return (shorter, shorter * height // width) if width <= height else (shorter * width // height, shorter)
 
 
 def write_shards(folder: Path, blobs: Iterable[bytes | int], shard_bytes: int = SHARD_BYTES) -> None:
-    """Pack image bytes, in row order, into tar files of about `shard_bytes`, and write `index.npy` [N, 3]: shard, offset, length.
+    """Pack image bytes, in row order, into tar files of about `shard_bytes`.
 
-    An int in `blobs` is the number of an earlier row with the same bytes: it is stored once. Equal input, equal bytes out.
+    `index.npy` [N, 3] says where each row's are: shard, offset, length. An int in `blobs` is the number of an earlier
+    row with the same bytes, which are stored once. Equal input gives equal files.
     """
     index: list[tuple[int, int, int]] = []
-    shard, tar = -1, None
-    for row, blob in enumerate(blobs):
-        if isinstance(blob, int):
-            index.append(index[blob])
-            continue
-        if tar is None or tar.offset + len(blob) > shard_bytes:
-            if tar is not None:
-                tar.close()
-            shard += 1
-            tar = tarfile.open(folder / f"{shard:05d}.tar", "w", format=tarfile.USTAR_FORMAT)
-        info = tarfile.TarInfo(f"{row:08d}")
-        info.size = len(blob)
-        tar.addfile(info, io.BytesIO(blob))
-        index.append((shard, tar.offset - -(-len(blob) // 512) * 512, len(blob)))
-    if tar is not None:
-        tar.close()
+    tar, shard = None, -1
+    try:
+        for row, blob in enumerate(blobs):
+            if isinstance(blob, int):
+                index.append(index[blob])
+                continue
+            if tar is None or tar.offset + len(blob) > shard_bytes:
+                if tar is not None:
+                    tar.close()
+                shard += 1
+                tar = tarfile.open(folder / f"{shard:05d}.tar", "w", format=tarfile.USTAR_FORMAT)
+            info = tarfile.TarInfo(f"{row:08d}")
+            info.size = len(blob)
+            index.append((shard, tar.offset + tarfile.BLOCKSIZE, len(blob)))  # the bytes follow a header of one block
+            tar.addfile(info, io.BytesIO(blob))
+    finally:
+        if tar is not None:
+            tar.close()
     store.write_array(folder / "index.npy", np.array(index, np.int64).reshape(-1, 3))
 
 
 class Shards:
-    """Random access to the packed images: `shards[row]` gives the original bytes."""
+    """Random access to the packed images, from any thread: `shards[row]` gives the original bytes."""
 
     def __init__(self, folder: Path) -> None:
         self.index = store.read_array(folder / "index.npy")
         self._files = [path.open("rb") for path in sorted(folder.glob("*.tar"))]
+        if len(self._files) != self.index[:, 0].max(initial=-1) + 1:
+            raise UserError(f"{folder}: a shard is missing; delete the folder and run `dvc checkout` or `dvc repro`")
 
     def __len__(self) -> int:
         return len(self.index)
@@ -112,11 +188,12 @@ class Shards:
 
     def unique(self, rows: Rows) -> tuple[Rows, Rows]:
         """First row of each distinct image among `rows`, and for each row its place in that list: [U], [len(rows)]."""
-        _, first, place = np.unique(self.index[rows], axis=0, return_index=True, return_inverse=True)
+        shard, offset = self.index[rows, 0], self.index[rows, 1]
+        _, first, place = np.unique(shard << 40 | offset, return_index=True, return_inverse=True)
         order = np.argsort(first)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
-        return rows[first[order]], rank[place.reshape(-1)]
+        return rows[first[order]], rank[place]
 
 
 def batches(shards: Shards, rows: Rows, how: Preprocessing, batch_size: int, workers: int) -> Iterator[Pixels]:
@@ -126,15 +203,22 @@ def batches(shards: Shards, rows: Rows, how: Preprocessing, batch_size: int, wor
 
 def ahead(load: Callable[[int], Pixels], rows: Rows, batch_size: int, workers: int) -> Iterator[Pixels]:
     """Stacks of `load(row)` in order, at most two batches ahead of whoever consumes them."""
-    parts = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    loaded = in_order(load, rows.tolist(), workers, 2 * batch_size)
+    while batch := list(islice(loaded, batch_size)):
+        yield np.stack(batch)
+
+
+def in_order(work: Callable[[S], T], items: Iterable[S], workers: int, waiting: int) -> Iterator[T]:
+    """`work` of each item, in order, done by threads; at most `waiting` results are under way or not yet consumed."""
+    jobs: deque[Future[T]] = deque()
     with ThreadPoolExecutor(max(workers, 1)) as pool:
-        waiting: deque[list[Future[Pixels]]] = deque()
         try:
-            for part in parts:
-                waiting.append([pool.submit(load, int(row)) for row in part])
-                if len(waiting) > 2:
-                    yield np.stack([job.result() for job in waiting.popleft()])
-            while waiting:
-                yield np.stack([job.result() for job in waiting.popleft()])
+            for item in items:
+                jobs.append(pool.submit(work, item))
+                if len(jobs) >= waiting:
+                    yield jobs.popleft().result()
+            while jobs:
+                yield jobs.popleft().result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for job in jobs:
+                job.cancel()
