@@ -1,28 +1,12 @@
-"""Floor 2. What the sample backbones learn from: photos of products that are in no benchmark, and cut-outs of more."""
+"""Floor 2. Rendering what the sample backbones learn from: photos and cut-outs of products in no benchmark."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-from PIL import Image
-
-from src import images, progress, store
-from src.images import Pixels, Preprocessing
+from src import progress, store
+from src.pretraining.material import CUTOUTS, PHOTOS
 from src.sample import catalogue
 from src.sample.families import FAMILIES
-
-PHOTOS, CUTOUTS = "photos", "cutouts"
-
-
-class Material(NamedTuple):
-    """The whole pre-training catalogue in memory, at the backbones' size S."""
-
-    photos: Pixels  # [N, S, S, 3]
-    skus: list[str]  # [N]
-    captions: list[str]  # [N]
-    cutouts: Pixels  # [M, S, S, 4], alpha last
 
 
 def render(
@@ -55,16 +39,3 @@ def write_cutouts(folder: Path, family: str, seed: int, count: int, size: int) -
             catalogue.cutout(product, pool, 0, seed, size).save(part / f"{product.sku}.png")
             bar.update()
     return count
-
-
-def read(folder: Path, how: Preprocessing) -> Material:
-    """Everything that `render` wrote, families and files in the order of their names."""
-    photos, skus, captions = [], [], []
-    for table in sorted((folder / PHOTOS).glob(f"*/{catalogue.TABLE}")):
-        with table.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                photos.append(images.preprocess(images.decode((table.parent / row["file"]).read_bytes()), how))
-                skus.append(row["sku"])
-                captions.append(row["caption"])
-    cutouts = [images.preprocess(Image.open(path), how) for path in sorted((folder / CUTOUTS).glob("*/*.png"))]
-    return Material(np.stack(photos), skus, captions, np.stack(cutouts))

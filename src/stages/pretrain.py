@@ -10,7 +10,7 @@ import torch
 
 from src import command
 from src.backbones import sample
-from src.pretraining import catalogue, params, training
+from src.pretraining import material, params, training
 from src.registry import lookup
 
 BUILD = Path("models/sample/build")
@@ -21,8 +21,8 @@ def main(checkpoint: str) -> None:
     recipe = lookup(params.load().recipes, checkpoint, "recipe", str(params.PATH))
     torch.set_num_threads(1)  # sums in another order would be other weights
     started = time.perf_counter()
-    material = catalogue.read(BUILD / "catalogue", sample.PREPROCESSING)
-    network, losses = training.pretrain(checkpoint, training.learnable(*material), **recipe.model_dump())
+    catalogue = training.learnable(*material.read(BUILD / "catalogue", sample.PREPROCESSING))
+    network, losses = training.pretrain(checkpoint, catalogue, **recipe.model_dump())
     sample.save(network, BUILD / f"{checkpoint}.safetensors")
     seconds = time.perf_counter() - started
     print(f"pretrain {checkpoint}: {len(losses)} steps, loss {losses[0]:.2f} -> {losses[-1]:.2f}, {seconds:.0f} s")

@@ -12,6 +12,7 @@ from src import images
 from src.backbones import sample
 from src.errors import UserError
 from src.pretraining import catalogue
+from src.pretraining.material import PHOTOS, read
 from src.sample.families import FAMILIES
 from src.stages import pretrain, pretraining_catalogue
 
@@ -42,7 +43,7 @@ def inside(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_catalogue_has_photos_captions_and_cutouts_of_every_family() -> None:
-    material = catalogue.read(CATALOGUE, sample.PREPROCESSING)
+    material = read(CATALOGUE, sample.PREPROCESSING)
     assert material.photos.shape == (4 * len(FAMILIES), 64, 64, 3)
     assert material.cutouts.shape == (2 * len(FAMILIES), 64, 64, 4)
     assert len(set(material.skus)) == 2 * len(FAMILIES)
@@ -51,7 +52,7 @@ def test_the_catalogue_has_photos_captions_and_cutouts_of_every_family() -> None
 
 
 def test_a_cutout_has_product_and_nothing() -> None:
-    alpha = catalogue.read(CATALOGUE, sample.PREPROCESSING).cutouts[..., 3]
+    alpha = read(CATALOGUE, sample.PREPROCESSING).cutouts[..., 3]
     assert (alpha.reshape(len(alpha), -1).max(axis=1) == 255).all()
     assert (alpha[:, 0, 0] == 0).mean() > 0.5  # corners; a shelf fills the frame
 
@@ -98,7 +99,7 @@ def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
 
 def test_photos_are_read_as_the_pipeline_reads_them() -> None:
     """Else a backbone would meet in use what it never saw in training."""
-    table = sorted((CATALOGUE / catalogue.PHOTOS).glob("*/products.csv"))[0]
+    table = sorted((CATALOGUE / PHOTOS).glob("*/products.csv"))[0]
     file = table.read_text().splitlines()[1].split(",")[0]
     expected = images.preprocess(images.decode((table.parent / file).read_bytes()), sample.PREPROCESSING)
-    assert np.array_equal(catalogue.read(CATALOGUE, sample.PREPROCESSING).photos[0], expected)
+    assert np.array_equal(read(CATALOGUE, sample.PREPROCESSING).photos[0], expected)
