@@ -1,0 +1,180 @@
+"""Floor 2. From the metrics of every strategy to one long table, the headline figures and a summary people read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from src.errors import UserError
+from src.params import METHODS
+
+HEADLINE = "mMP@5"
+CROSS = "cross_tuned."
+COLUMNS = ["strategy", "source", "dataset", "protocol", "headline", "metric", "value"]
+SAMPLE_NOTE = "Numbers of sample_* datasets show only that the pipeline works; they say nothing about real models."
+
+Metrics = Mapping[str, Any]  # one metrics/<strategy>.json
+Protocols = Mapping[str, Sequence[str]]  # dataset -> its protocols, the headline one first
+
+
+def scores(metrics: Mapping[str, Metrics], protocols: Protocols) -> pd.DataFrame:
+    """One row a number: COLUMNS, in the order of `metrics` and of `protocols`.
+
+    `strategy` is the key of metrics files ('top_tuned', 'cross_tuned.top_tuned'); `source` is the dataset an encoder
+    was tuned on and equals `dataset` unless cross-tuned; `headline` marks the first protocol of each dataset.
+    Classification stands under the protocol 'classification'. Raises UserError where a dataset is missing.
+    """
+    rows = [
+        (strategy, source, dataset, protocol, protocol == protocols[dataset][0], metric, value)
+        for name in metrics
+        for strategy, source, dataset, found in _places(name, metrics[name], protocols)
+        for protocol, values in found.items()
+        for metric, value in values.items()
+    ]
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"value": "float64"})
+    orders = {"strategy": table["strategy"].unique().tolist(), "dataset": list(protocols)}
+    return table.astype({column: pd.CategoricalDtype(order) for column, order in orders.items()})
+
+
+def _places(name: str, metrics: Metrics, datasets: Protocols) -> Iterator[tuple[str, str, str, Metrics]]:
+    """(strategy, source, dataset, metrics by protocol) of one metrics file."""
+    try:
+        if name != "cross_tuned":
+            yield from ((name, dataset, dataset, metrics[dataset]) for dataset in datasets)
+            return
+        for method in _methods(metrics):
+            for source in datasets:
+                for target in (other for other in datasets if other != source):
+                    yield f"{name}.{method}", source, target, metrics[method][source][target]
+    except KeyError as error:
+        raise UserError(f"metrics of {name}: dataset {error} is not in them; run `dvc repro`") from None
+
+
+def _methods(metrics: Metrics) -> list[str]:
+    return [method for method in METHODS if method in metrics]
+
+
+def table(scores: pd.DataFrame, metric: str, protocol: str | None = None) -> pd.DataFrame:
+    """[datasets x strategies] of one metric: the headline protocols, or the datasets that have `protocol` besides.
+
+    A cross-tuned cell is the mean over sources, never the best one.
+    """
+    place = scores["headline"] if protocol is None else (scores["protocol"] == protocol) & ~scores["headline"]
+    chosen = scores[place & (scores["metric"] == metric)]
+    cells = chosen.groupby(["dataset", "strategy"], observed=True)["value"].mean().unstack()
+    return cells.set_axis(cells.index.astype(str)).set_axis(cells.columns.astype(str), axis=1)
+
+
+def counts(scores: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
+    """(dataset, protocol) -> queries, and how many of them had nothing to find."""
+    keys = ["queries", "queries_without_relevant"]
+    counted = scores[scores["metric"].isin(keys)].astype({"dataset": str})
+    table = counted.pivot_table(index=["dataset", "protocol"], columns="metric", values="value", aggfunc="first")
+    return {place: (int(asked), int(empty)) for place, asked, empty in table[keys].itertuples(name=None)}
+
+
+def other_protocols(protocols: Protocols) -> list[str]:
+    """Names of the protocols that are not the headline of their dataset, in order of appearance."""
+    return list(dict.fromkeys(name for names in protocols.values() for name in names[1:]))
+
+
+def best(table: pd.DataFrame) -> pd.DataFrame:
+    """True where a cell shows the largest number of its row (several where the shown digits are equal)."""
+    top = table.max(axis=1).map(percent)
+    return table.map(percent).eq(top, axis=0) & table.notna() & (table.shape[1] > 1)
+
+
+def transfer(scores: pd.DataFrame) -> pd.DataFrame:
+    """Change by cross-tuning: columns method, source, target, gain = mMP@5 less the target's own pretrained one.
+
+    Pairs source == target are the change by tuning on the target itself. Empty without pretrained or cross_tuned.
+    """
+    found = scores[scores["headline"] & (scores["metric"] == HEADLINE)].astype({"strategy": "str", "dataset": "str"})
+    method = found["strategy"].str.removeprefix(CROSS)
+    crossed = method[found["strategy"].str.startswith(CROSS)]
+    base = table(scores, HEADLINE).get("pretrained", pd.Series(dtype=float)).to_dict()
+    gain = (found["value"] - found["dataset"].map(base).astype(float)).round(6)
+    pairs = pd.DataFrame({"method": method, "source": found["source"], "target": found["dataset"], "gain": gain})
+    return pairs[method.isin(crossed) & gain.notna()].reset_index(drop=True)
+
+
+def headline(metrics: Mapping[str, Metrics]) -> dict[str, Any]:
+    """metrics/summary.json: mMP@5 of each strategy, mean over datasets, and the gain over pretrained, if there."""
+    first = next(iter(metrics.values()))
+    means = {name: _means(name, found) for name, found in metrics.items()}
+    summary = {"model": first["model"], "weights_sha256": first["weights_sha256"], HEADLINE: means}
+    tuned = {name: value for name, value in means.items() if name != "pretrained"}
+    if "pretrained" in means and tuned:
+        summary["gain"] = _less(tuned, means["pretrained"])
+    return summary
+
+
+def _means(name: str, metrics: Metrics) -> Any:
+    if name == "cross_tuned":
+        return {method: metrics[method]["mean"][HEADLINE] for method in _methods(metrics)}
+    return metrics["mean"][HEADLINE]
+
+
+def _less(value: Any, base: float) -> Any:
+    if isinstance(value, dict):
+        return {key: _less(part, base) for key, part in value.items()}
+    return round(value - base, 6)
+
+
+def percent(value: float) -> str:
+    """0.6124 -> '61.2'; nothing measured -> '–'."""
+    return "–" if pd.isna(value) else f"{100 * value:.1f}"
+
+
+def points(value: float) -> str:
+    """A difference in percentage points with its sign: 0.031 -> '+3.1', -0.0201 -> '−2.0', 0.0 -> '0.0'."""
+    text = f"{100 * value:+.1f}"
+    return "–" if pd.isna(value) else "0.0" if float(text) == 0 else text.replace("-", "−")
+
+
+def markdown(scores: pd.DataFrame, model: str, protocols: Protocols) -> str:
+    """metrics/summary.md: the headline table with mean and gain, then the other metrics and protocols."""
+    parts = [f"# {model}: {HEADLINE} in %\n", _grid(table(scores, HEADLINE), gain=True)]
+    more = {f"{metric} in %": table(scores, metric) for metric in ("R@1", "mAP@R")}
+    more |= {f"{HEADLINE} in %, protocol {name}": table(scores, HEADLINE, name) for name in other_protocols(protocols)}
+    more |= {"Classification accuracy in %": table(scores, "accuracy", "classification")}
+    for title, cells in more.items():
+        parts += [f"\n## {title}\n", _grid(cells)] if len(cells) else []
+    return "\n".join([*parts, "", *_notes(scores, protocols)]) + "\n"
+
+
+def _grid(table: pd.DataFrame, gain: bool = False) -> str:
+    """A Markdown table that is also aligned in a terminal; the best of a row in bold."""
+    cells = pd.concat([table, table.mean().to_frame("mean").T]) if len(table) > 1 else table
+    lines = [["dataset", *map(_short, table.columns)]]
+    for (name, row), (_, marks) in zip(cells.iterrows(), best(cells).iterrows(), strict=True):
+        shown = zip(map(percent, row), marks, strict=True)
+        lines.append([str(name), *(f"**{text}**" if marked else text for text, marked in shown)])
+    if gain and "pretrained" in table and table.shape[1] > 1:
+        change = (table.mean() - table["pretrained"].mean()).drop("pretrained").map(points)
+        lines.append(["gain, points", *(change.get(name, "") for name in table.columns)])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
+    return "\n".join(_aligned(line, widths) for line in lines)
+
+
+def _aligned(line: list[str], widths: list[int]) -> str:
+    """No outer bars: they would make the widest of our tables too wide for 80 columns."""
+    numbers = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
+    return " | ".join([line[0].ljust(widths[0]), *numbers])
+
+
+def _short(strategy: str) -> str:
+    """Column heads that fit a terminal: 'cross_tuned.top_tuned' -> 'cross top'."""
+    return f"cross {strategy.removeprefix(CROSS).removesuffix('_tuned')}" if strategy.startswith(CROSS) else strategy
+
+
+def _notes(scores: pd.DataFrame, protocols: Protocols) -> list[str]:
+    names = list(dict.fromkeys(first for first, *_ in protocols.values()))
+    crossed = [_short(name) for name in scores["strategy"].cat.categories if name.startswith(CROSS)]
+    notes = [f"First protocol of each dataset ({', '.join(names)}) unless named; the best of a row in bold."]
+    if crossed:
+        notes.append(f"{', '.join(crossed)}: tuned so on another dataset and used as it is; mean over those datasets.")
+    if any(name.startswith("sample_") for name in protocols):
+        notes.append(SAMPLE_NOTE)
+    return [f"- {note}" for note in notes]
