@@ -1,0 +1,93 @@
+"""Floor 3. Put every strategy side by side.  python -m src.stages.report
+
+Writes metrics/summary.json (the headline), metrics/summary.md (the tables) and metrics/report/: the page index.html,
+and the tables that `dvc plots show` draws. Refuses a strategy that was made with another backbone than the rest.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from src import command, images, manifest, neighbors, paths, store, summary
+from src.errors import UserError
+from src.params import Params, Protocol, load
+from src.report import gallery, page
+
+
+def main() -> None:
+    params = load()
+    for folder in (paths.QUERIES, paths.NEIGHBORS):
+        store.tidy(folder, params.strategies)
+    for folder in (paths.MANIFESTS, paths.SHARDS):
+        store.tidy(folder, params.datasets)
+    metrics = read_metrics(params)
+    protocols = {name: params.catalogue[name].protocols for name in params.datasets}
+    names = {name: list(found) for name, found in protocols.items()}
+    scores = summary.scores(metrics, names)
+    headline = summary.headline(metrics)
+    words = {name: {key: in_words(protocol) for key, protocol in found.items()} for name, found in protocols.items()}
+    facts = page.Facts(params.model, headline["weights_sha256"], params.seed, words, summary.counts(scores))
+    galleries, pictures = read_galleries(params)
+    with store.whole_folder(paths.REPORT) as part:
+        html = page.render(facts, scores, galleries, pictures)
+        (part / "index.html").write_text(html, encoding="utf-8")
+        (part / "plots").mkdir()
+        for name, table in page.plots(scores).items():
+            table.to_csv(part / "plots" / f"{name}.csv", index=False, lineterminator="\n")
+    with store.whole(paths.METRICS / "summary.md") as part:
+        part.write_text(summary.markdown(scores, params.model, names), encoding="utf-8")
+    store.write_json(paths.SUMMARY, headline)
+    print(f"report: {', '.join(metrics)} on {len(names)} datasets, page of {len(html) / 1e6:.1f} MB in {paths.REPORT}")
+
+
+def read_metrics(params: Params) -> dict[str, Any]:
+    """The metrics of every strategy in params.yaml; a UserError for one made with another backbone."""
+    metrics = {name: store.read_json(paths.queries(name) / "metrics.json") for name in params.strategies}
+    weights = next(iter(metrics.values()))["weights_sha256"]
+    for name, found in metrics.items():
+        for key, here in {"model": params.model, "weights_sha256": weights}.items():
+            if found.get(key) != here:
+                place = paths.queries(name) / "metrics.json"
+                raise UserError(f"{place}: {key} is {found.get(key)}, expected {here}; run `dvc repro` to score again")
+    return metrics
+
+
+def in_words(protocol: Protocol) -> str:
+    """Who asks and who is searched."""
+    same = protocol.query == protocol.gallery
+    who = f"{protocol.query}, leave-one-out" if same else f"{protocol.query} → {protocol.gallery}"
+    return f"{who}, own {protocol.exclude_same} ignored" if protocol.exclude_same else who
+
+
+def read_galleries(params: Params) -> tuple[dict[str, gallery.Gallery], Mapping[Any, str]]:
+    """The gallery of every dataset, and their thumbnails by (dataset, row)."""
+    count = min(params.report.queries, gallery.MOST_CASES // len(params.datasets))
+    own = [name for name in params.strategies if name != "cross_tuned"]  # its many encoders have no place on a card
+    if not (own and count):
+        return {}, {}
+    queries = pd.concat([store.read_table(paths.queries(name) / "queries.parquet") for name in own])
+    galleries = {name: read_gallery(name, own, queries, params, count) for name in params.datasets}
+    uses = [(name, row) for name, found in galleries.items() for case in found.cases for row in case.rows]
+    shards = {name: images.Shards(paths.shards(name)) for name in galleries}
+    return galleries, gallery.thumbnails({(name, row): shards[name][row] for name, row in sorted(set(uses))}, uses)
+
+
+def read_gallery(
+    dataset: str, strategies: list[str], queries: pd.DataFrame, params: Params, count: int
+) -> gallery.Gallery:
+    """What every strategy found under the dataset's first protocol -> the dataset's gallery."""
+    protocol = next(iter(params.catalogue[dataset].protocols))
+    chosen = queries[(queries["dataset"] == dataset) & (queries["protocol"] == protocol)]
+    files = {name: paths.neighbors(name, dataset) / f"{protocol}.safetensors" for name in strategies}
+    return gallery.gather(
+        quality=chosen.pivot(index="row", columns="strategy", values=summary.HEADLINE)[strategies].dropna(),
+        neighbors={name: neighbors.read(file, model=params.model)[0] for name, file in files.items()},
+        manifest=manifest.read(paths.manifest(dataset))[0],
+        count=count,
+        seed=params.seed,
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,127 @@
+"""The page: what it says, and what it can never do."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pandas as pd
+
+from src import summary
+from src.report import page
+from src.report.gallery import Case, Gallery, Ranking
+
+HOSTILE = "\"'><script>alert(1)</script>"
+VOID = {"meta", "img", "br", "wbr", "line", "rect"}
+
+
+class Reader(HTMLParser):
+    """Tags in order; unbalanced ones fail."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag, (tag, self.open)
+
+
+def values(mmp: float) -> dict[str, Any]:
+    return {"mMP@5": mmp, "R@1": mmp, "mAP@R": mmp, "queries": 8, "queries_without_relevant": 3}
+
+
+def render(datasets: tuple[str, ...] = ("cars", "food"), label: str = "a") -> str:
+    protocols = {name: ["phone"] for name in datasets}
+    metrics: dict[str, Any] = {
+        strategy: {name: {"phone": values(mmp)} for name in datasets}
+        for strategy, mmp in {"pretrained": 0.5, "top_tuned": 0.75}.items()
+    }
+    pairs = {a: {b: {"phone": values(0.375)} for b in datasets if b != a} for a in datasets}
+    metrics["cross_tuned"] = {"top_tuned": pairs}
+    scores = summary.scores(metrics, protocols)
+    words = {name: {"phone": "query → gallery"} for name in datasets}
+    facts = page.Facts("tiny", "0123456789abcdef" * 4, 7, words, summary.counts(scores))
+    rankings = (Ranking("pretrained", (1, 2), (True, False), 1), Ranking("top_tuned", (2, 1), (False, True), 1))
+    gallery = Gallery((Case(0, "worst", rankings),), dict.fromkeys((0, 1, 2), (label, "")))
+    pictures = {(name, row): "data:image/jpeg;base64,AAAA" for name in datasets for row in (0, 1, 2)}
+    return page.render(facts, scores, dict.fromkeys(datasets, gallery), pictures)
+
+
+def test_the_page_is_well_formed_and_knows_only_quiet_tags() -> None:
+    tags = {tag for tag, _ in Reader(render()).seen}
+    assert not tags & {"script", "link", "iframe", "object", "embed", "form", "base"}
+
+
+def test_the_policy_forbids_all_but_the_pages_own_style_and_pictures() -> None:
+    policy = next(attrs["content"] for tag, attrs in Reader(render()).seen if "http-equiv" in attrs)
+    assert policy == (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_hostile_text_stays_text_wherever_it_stands() -> None:
+    calm, hostile = (Reader(render(("cars", "food"), label)) for label in ("a", HOSTILE))
+    assert [tag for tag, _ in hostile.seen] == [tag for tag, _ in calm.seen]
+    assert not [name for _, attrs in hostile.seen for name in attrs if name.startswith("on")]
+    assert "<script" not in page.breakable(HOSTILE)
+
+
+def test_the_finding_stands_first() -> None:
+    assert "<b>top_tuned</b> finds best on average: mMP@5 75.0 %, 25.0 points above pretrained." in render()
+
+
+def test_right_and_wrong_are_told_without_colour() -> None:
+    text = render(("shoes", "bags"))
+    tiles = re.findall(r'<li class="tile (\w+)( idle)?" title="(\d): a, (\w+)">', text)
+    assert tiles[:4] == [
+        ("right", "", "1", "right"),
+        ("wrong", " idle", "2", "wrong"),
+        ("wrong", "", "1", "wrong"),
+        ("right", " idle", "2", "right"),
+    ]
+    assert text.count(">✓</b>") == text.count(">✗</b>") == 4
+
+
+def test_cross_tuning_is_coloured_by_its_share_of_the_largest_change() -> None:
+    cells = re.findall(r'<td class="(own )?(up|down)" style="--depth: ([\d.]+)">([^<]+)</td>', render())
+    assert cells == [
+        ("own ", "up", "1.0", "+25.0"),
+        ("", "down", "0.5", "−12.5"),
+        ("", "down", "0.5", "−12.5"),
+        ("own ", "up", "1.0", "+25.0"),
+    ]
+
+
+def test_small_changes_stay_pale() -> None:
+    heat = page.Heat("top_tuned", pd.DataFrame(), page.DEEPEST)
+    assert [heat.depth(gain) for gain in (0.0, -0.005, 0.05, float("nan"))] == [0, 0.1, 1, 0]
+
+
+def test_provenance_is_on_the_page() -> None:
+    text = render()
+    assert "0123456789ab</code>, seed 7" in text
+    assert text.count('<td>query → gallery</td><td class="number">8</td><td class="number">3</td>') == 2
+
+
+def test_only_sample_datasets_bring_the_warning() -> None:
+    assert summary.SAMPLE_NOTE in render(("sample_cars", "food"))
+    assert summary.SAMPLE_NOTE not in render()
+
+
+def test_plot_tables_have_the_columns_that_the_templates_name() -> None:
+    metrics = {"pretrained": {"cars": {"p": values(0.5)}}, "top_tuned": {"cars": {"p": values(0.6)}}}
+    tables = page.plots(summary.scores(metrics, {"cars": ["p"]}))
+    assert tables["strategies"].to_dict("list") == {
+        "dataset": ["cars", "cars"],
+        "strategy": ["pretrained", "top_tuned"],
+        "mMP@5": [0.5, 0.6],
+    }
+    assert list(tables["cross_tuning"].columns) == ["method", "source", "target", "gain"]

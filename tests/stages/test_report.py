@@ -1,0 +1,266 @@
+"""The report stage on a small made-up workspace: photos of coloured discs, random rankings, real files."""
+
+import base64
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image, ImageDraw
+
+from src import images, manifest, neighbors, paths, store
+from src.errors import UserError
+from src.neighbors import Neighbors
+from src.stages import report
+
+ROOT = Path(__file__).parents[2]
+MODEL = "sample_supervised"
+ALL = ["pretrained", "top_tuned", "fine_tuned", "cross_tuned"]
+MESS = {"pretrained": 0.8, "top_tuned": 0.55, "fine_tuned": 0.45}  # the less, the better the ranking
+LABELS, GALLERY, QUERIES = 6, 4, 2
+METRICS = ["mMP@5", "R@1", "R@5", "R@10", "mAP@R", "MRR", "nDCG@10"]
+PROTOCOLS = {"phone": "gallery", "studio": "studio"}
+
+Photo = Callable[[str, int, str], bytes]  # (dataset, label number, split) -> JPEG
+
+
+def disc(dataset: str, number: int, split: str) -> bytes:
+    """A photo one can recognise: a disc in the colour of its label."""
+    image, file = Image.new("RGB", (40, 30), "white"), io.BytesIO()
+    ImageDraw.Draw(image).ellipse((8, 3, 32, 27), fill=f"hsl({number * 47 % 360}, 70%, 50%)")
+    image.save(file, "JPEG")
+    return file.getvalue()
+
+
+def name_of(dataset: str, number: int) -> str:
+    return f"{dataset.removeprefix('sample_')}-{number:03d}"
+
+
+def build(
+    datasets: Sequence[str] = ("sample_cars", "sample_food"),
+    strategies: Sequence[str] = ALL,
+    photo: Photo = disc,
+    label: Callable[[str, int], str] = name_of,
+    labels: int = LABELS,
+) -> None:
+    """Write params.yaml and everything the report reads, into the current folder."""
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    raw |= {"model": MODEL, "datasets": list(datasets), "strategies": list(strategies)}
+    raw["catalogue"] |= dict.fromkeys(datasets, raw["catalogue"]["sample_cars"])
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    for dataset in datasets:
+        write_dataset(dataset, labels, photo, label)
+    for strategy in strategies:
+        write_strategy(strategy, datasets)
+
+
+def write_dataset(dataset: str, labels: int, photo: Photo, label: Callable[[str, int], str]) -> None:
+    rows = [
+        (number, split)
+        for split, count in {"gallery": GALLERY, "query": QUERIES, "studio": 2}.items()
+        for number in range(labels)
+        for _ in range(count)
+    ]
+    table = pd.DataFrame(dict.fromkeys(manifest.COLUMNS, ""), index=range(len(rows)))
+    table["image_id"] = [f"{split}/{i}" for i, (_, split) in enumerate(rows)]
+    table["label"] = [label(dataset, number) for number, _ in rows]
+    table["category"] = [f"shelf {number % 3}" for number, _ in rows]
+    table["split"] = [split for _, split in rows]
+    table["width"], table["height"] = 40, 30
+    manifest.write(paths.manifest(dataset), table)
+    with store.whole_folder(paths.shards(dataset)) as part:
+        images.write_shards(part, [photo(dataset, number, split) for number, split in rows])
+
+
+def write_strategy(strategy: str, datasets: Sequence[str]) -> None:
+    head = {"model": MODEL, "weights_sha256": "5a" * 32, "strategy": strategy, "protocol_version": 1}
+    tables: list[pd.DataFrame] = []
+    if strategy != "cross_tuned":
+        found = {name: score(strategy, name, tables, MESS[strategy], (name,)) for name in datasets}
+        values: dict[str, Any] = {"mean": mean(found.values()), **found}
+    else:
+        values = {}
+        for shift, method in enumerate(("top_tuned", "fine_tuned")):
+            pairs = {
+                source: {
+                    target: score(strategy, target, tables, 0.7 + shift / 10, (method, source, target))
+                    for target in datasets
+                    if target != source
+                }
+                for source in datasets
+            }
+            values[method] = {"mean": mean([f for part in pairs.values() for f in part.values()]), **pairs}
+    store.write_json(paths.queries(strategy) / "metrics.json", head | values)
+    store.write_table(paths.queries(strategy) / "queries.parquet", pd.concat(tables))
+
+
+def mean(found: Any) -> dict[str, float]:
+    return {"mMP@5": round(float(np.mean([metrics["phone"]["mMP@5"] for metrics in found])), 6)}
+
+
+def score(strategy: str, dataset: str, tables: list[pd.DataFrame], mess: float, place: tuple[str, ...]) -> Any:
+    """Rank by noisy label vectors, write the neighbours, append the per-query table, return the metrics."""
+    table, _ = manifest.read(paths.manifest(dataset))
+    labels = manifest.codes(table, "label")
+    rng = np.random.default_rng([len(dataset), *map(ord, "".join(place))])
+    vectors = np.eye(labels.max() + 1)[labels] + mess * rng.normal(size=(len(labels), labels.max() + 1))
+    result = {}
+    for protocol, split in PROTOCOLS.items():
+        asked, searched = manifest.rows(table, "split", "query"), manifest.rows(table, "split", split)
+        order = np.argsort(-vectors[asked] @ vectors[searched].T, axis=1, kind="stable")
+        rows = searched[order].astype(np.int32)
+        hits = labels[rows] == labels[asked][:, None]
+        relevant = hits.sum(axis=1)
+        found = Neighbors.blank(asked, relevant, rows.shape[1])
+        found.rows[:] = rows
+        found.hits[:] = np.packbits(hits, axis=1)
+        path = paths.neighbors(strategy, *place) / f"{protocol}.safetensors"
+        neighbors.write(path, found, {"model": MODEL, "strategy": strategy})
+        counted = np.minimum(relevant, 5)
+        values = {name: hits[:, 0].astype(float) for name in METRICS}
+        values["mMP@5"] = np.array([h[:c].mean() for h, c in zip(hits, counted, strict=True)])
+        facts = {"strategy": strategy, "dataset": dataset, "protocol": protocol, "row": asked, "n_relevant": relevant}
+        tables.append(pd.DataFrame(facts | {"method": place[0] if len(place) > 1 else ""} | values))
+        counts = {"queries": len(asked), "queries_without_relevant": 0, "gallery": len(searched)}
+        result[protocol] = {key: round(float(value.mean()), 6) for key, value in values.items()} | counts
+    return result
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def page() -> str:
+    return (paths.REPORT / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_summary_holds_the_mean_and_the_gain_of_every_strategy() -> None:
+    build()
+    report.main()
+    summary = store.read_json(paths.SUMMARY)
+    mean = {name: store.read_json(paths.queries(name) / "metrics.json")["mean"]["mMP@5"] for name in ALL[:3]}
+    assert list(summary) == ["model", "weights_sha256", "mMP@5", "gain"]
+    assert {name: summary["mMP@5"][name] for name in mean} == mean
+    assert summary["gain"]["top_tuned"] == round(mean["top_tuned"] - mean["pretrained"], 6)
+    assert list(summary["gain"]) == ["top_tuned", "fine_tuned", "cross_tuned"]
+    assert list(summary["gain"]["cross_tuned"]) == ["top_tuned", "fine_tuned"]
+
+
+def test_a_second_run_writes_the_same_bytes() -> None:
+    build()
+    outputs = []
+    for _ in range(2):
+        report.main()
+        outputs.append({str(path): path.read_bytes() for path in paths.METRICS.rglob("*") if path.is_file()})
+    assert outputs[0] == outputs[1]
+    assert {Path(name).name for name in outputs[0]} == {
+        "summary.json",
+        "summary.md",
+        "index.html",
+        "strategies.csv",
+        "cross_tuning.csv",
+    }
+
+
+def test_the_page_needs_no_network_and_no_script() -> None:
+    build()
+    report.main()
+    assert "default-src 'none'" in page()
+    assert not re.search(r"https?://|<script|<link|@import|url\(", page())
+    assert re.findall(r'src="(.{22})', page()) == ["data:image/jpeg;base64"] * page().count("<img ")
+
+
+def test_every_picture_on_the_page_can_be_decoded() -> None:
+    build()
+    report.main()
+    uris = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page())
+    assert len(uris) == 2 * 6 * 11  # datasets, queries, the query and two times its first five
+    assert {Image.open(io.BytesIO(base64.b64decode(uri))).size for uri in set(uris)} == {(40, 30)}
+
+
+@pytest.mark.parametrize(
+    ("strategies", "gain"),
+    [
+        (ALL[:1], None),
+        (ALL[:2], ["top_tuned"]),
+        (ALL[1:3], None),
+        (ALL[3:], None),
+        (["top_tuned", "cross_tuned"], None),
+    ],
+)
+def test_any_subset_of_strategies_makes_a_report(strategies: list[str], gain: list[str] | None) -> None:
+    build(strategies=strategies)
+    report.main()
+    summary = store.read_json(paths.SUMMARY)
+    assert list(summary["mMP@5"]) == strategies
+    assert list(summary.get("gain", [])) == (gain or [])
+    assert ("gain, points" in page()) == bool(gain)
+    assert ("Cross-tuning</h2>" in page()) == ({"pretrained", "cross_tuned"} <= set(strategies))
+    assert ("<article" in page()) == (strategies != ["cross_tuned"])
+
+
+def test_one_dataset_makes_a_report() -> None:
+    build(datasets=["shoes"], strategies=ALL[:2])
+    report.main()
+    assert "say nothing about real models" not in page()
+    assert ">mean</th>" not in page()
+
+
+def test_a_strategy_that_was_not_asked_for_is_left_out_and_removed() -> None:
+    build()
+    raw = yaml.safe_load(Path("params.yaml").read_text()) | {"strategies": ALL[:2]}
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    report.main()
+    assert sorted(path.name for path in paths.QUERIES.iterdir()) == sorted(ALL[:2])
+    assert ">fine_tuned<" not in page()
+
+
+@pytest.mark.parametrize(("key", "value"), [("model", "sample_ssl"), ("weights_sha256", "b" * 64)])
+def test_a_strategy_of_another_backbone_is_refused_with_the_cure(key: str, value: str) -> None:
+    build()
+    path = paths.queries("top_tuned") / "metrics.json"
+    store.write_json(path, store.read_json(path) | {key: value})
+    with pytest.raises(UserError, match=f"{path}: {key} is {value}, .* run `dvc repro`"):
+        report.main()
+    assert not paths.METRICS.exists()
+
+
+def test_hostile_labels_are_text() -> None:
+    build(label=lambda dataset, number: f"{number}\"'><script>alert(1)</script><img src=x onerror=alert(1)>")
+    report.main()
+    assert "<script" not in page()
+    assert "<img src=x" not in page()
+    assert "&lt;script&gt;alert(1)" in page()
+
+
+def test_the_page_stays_below_5_mb_however_many_queries_are_asked_for() -> None:
+    rng = np.random.default_rng(0)
+
+    def noise(dataset: str, number: int, split: str) -> bytes:
+        file = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (128, 128, 3), np.uint8)).save(file, "JPEG", quality=95)
+        return file.getvalue()
+
+    build(labels=30, photo=noise)
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    raw["report"]["queries"] = 50
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    report.main()
+    assert page().count("<article") == 100
+    assert (paths.REPORT / "index.html").stat().st_size < 5_000_000
+
+
+def test_it_starts_without_heavy_imports() -> None:
+    heavy = "('torch', 'timm', 'faiss', 'sklearn', 'matplotlib', 'scipy')"
+    code = f"import sys, src.stages.report; print([name for name in {heavy} if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
