@@ -1,0 +1,98 @@
+"""Floor 3. Raw photos become a manifest, a row an image, and a few large shards.  python -m src.stages.prepare DATASET
+
+Rows are sorted by file. Every image is read to its end once; what cannot be used is quarantined with its reason. Photos
+without splits are divided into train and test; a validation part is cut from train where the dataset has none.
+"""
+
+import sys
+import time
+from typing import Any
+
+import pandas as pd
+
+from src import command, datasets, manifest, paths, runtime, splits, store
+from src.datasets import intake
+from src.datasets.raw import Raw
+from src.errors import UserError
+from src.params import Dataset, FolderDataset, PrepareParams, TableDataset, load
+from src.registry import lookup
+
+
+def main(dataset: str) -> None:
+    """Write data/manifests/<dataset> and data/shards/<dataset>, each whole or not at all."""
+    params, start, place = load(), time.perf_counter(), f"catalogue.{dataset}"
+    entry = lookup(params.catalogue, dataset, "dataset")
+    raw = Raw(paths.raw(dataset))
+    records = datasets.read(raw, entry, place)
+    with store.whole_folder(paths.manifest(dataset)) as folder, store.whole_folder(paths.shards(dataset)) as shards:
+        workers = runtime.workers(params.runtime)
+        images, quarantine = intake.pack(raw, records, shards, workers, f"prepare {dataset}")
+        intake.refuse_broken(quarantine, len(records), params.prepare.max_quarantined, raw.place)
+        images = assign(images, entry, params.prepare, place)
+        manifest.write(folder, images)
+        store.write_table(folder / "quarantine.parquet", quarantine)
+        store.write_json(folder / "summary.json", summary := summarise(images, quarantine))
+    warn(dataset, images)
+    print(line(dataset, summary, "split" in records, len(records), time.perf_counter() - start))
+
+
+def assign(images: pd.DataFrame, entry: Dataset, params: PrepareParams, place: str) -> pd.DataFrame:
+    """With group, split and tuning; a UserError where labels or a protocol's splits are missing."""
+    if images["label"].nunique() < 2:
+        raise UserError(f"{place}: all {len(images)} images have one label; retrieval needs two labels or more")
+    images["group"] = splits.merge(images["group"], images["image_id"], images["sha256"])
+    if "split" not in images:
+        assert isinstance(entry, FolderDataset | TableDataset), entry
+        images["split"] = splits.divide(images["label"], images["group"], entry.test_fraction, params.seed)
+    for name, protocol in entry.protocols.items():
+        manifest.sides(images, protocol, f"{place}.protocols.{name}")
+    query = next(iter(entry.protocols.values())).query
+    images["tuning"] = splits.tuning(
+        images["split"], images["label"], images["group"], query, params.validation, params.seed
+    )
+    return images
+
+
+def summarise(images: pd.DataFrame, quarantine: pd.DataFrame) -> dict[str, Any]:
+    """Counts a person wants to see before trusting a number."""
+    return {
+        "images": len(images),
+        "labels": images["label"].nunique(),
+        "splits": count(images["split"]),
+        "tuning": count(images["tuning"][images["tuning"] != ""]),
+        "labels_with_one_image": int((images["label"].value_counts() == 1).sum()),
+        "byte_equal": int(images["sha256"].duplicated().sum()),
+        "byte_equal_of_other_label": int((images.groupby("sha256")["label"].nunique() > 1).sum()),
+        "groups_in_several_splits": int((images.groupby("group")["split"].nunique() > 1).sum()),
+        "quarantined": len(quarantine),
+        "quarantined_because": count(quarantine["reason"]),
+    }
+
+
+def count(words: "pd.Series[str]") -> dict[str, int]:
+    """How often each word occurs, by word."""
+    return {str(word): int(n) for word, n in words.value_counts().sort_index().items()}
+
+
+def warn(dataset: str, images: pd.DataFrame) -> None:
+    """Say on stderr what is allowed and yet deserves a look."""
+    counts = images["label"].value_counts()
+    if len(single := sorted(counts.index[counts == 1])):
+        print(f"warning: {dataset}: labels with one image only: {len(single)}, first {single[0]!r}", file=sys.stderr)
+    if "val" not in set(images["tuning"]) and "train" in set(images["split"]):
+        print(f"warning: {dataset}: train is too small for a validation part; tuning cannot choose", file=sys.stderr)
+
+
+def line(dataset: str, summary: dict[str, Any], own_splits: bool, read: int, seconds: float) -> str:
+    """The one line a stage leaves."""
+    parts = ", ".join(f"{split or 'no split'} {n:,}" for split, n in summary["splits"].items())
+    divided = "" if own_splits else "; no splits given, divided by label"
+    return (
+        f"prepare {dataset}: {summary['images']:,} images of {summary['labels']:,} labels ({parts}{divided}), "
+        f"validation {summary['tuning'].get('val', 0):,}, {summary['quarantined']:,} quarantined, "
+        f"{read / seconds:,.0f} images/s, {seconds:.1f} s"
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)
