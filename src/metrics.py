@@ -28,7 +28,7 @@ def mmp_at(k: int, hits: Hits, n_relevant: Counts, first_hit: Counts) -> Values:
 
 def recall_at(k: int, hits: Hits, n_relevant: Counts, first_hit: Counts) -> Values:
     """1 if any of the first k is a hit, else 0: the metric-learning Recall@K, also called CMC@k or hit rate."""
-    return hits[:, :k].any(1).astype(np.float64)
+    return np.any(hits[:, :k], axis=1).astype(np.float64)
 
 
 def map_at_r(hits: Hits, n_relevant: Counts, first_hit: Counts) -> Values:
