@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -11,10 +10,10 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from src import store
+from src import store, tensors
 from src.errors import UserError
 
 TIMEOUT = 10.0  # seconds for the hub's first answer
@@ -37,28 +36,23 @@ def read(file: Path) -> dict[str, Tensor]:
 
 
 def write(file: Path, network: nn.Module) -> None:
-    """Parameters and buffers in float32 (counters as they are); equal networks give equal bytes."""
-    with store.whole(file) as part:
-        save_file({name: widen(tensor) for name, tensor in network.state_dict().items()}, part)
-
-
-def widen(tensor: Tensor) -> Tensor:
-    """A contiguous float32 copy in main memory, whole numbers unchanged. A copy, because tied weights share theirs."""
-    tensor = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-    return tensor.float() if tensor.is_floating_point() else tensor
+    """Parameters and buffers in float32, counters as they are; equal networks give equal bytes."""
+    weights = network.state_dict()
+    tensors.write(
+        file, {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+    )
 
 
 def fetch(repository: str, filename: str, revision: str | None) -> tuple[Path, str, str]:
     """A file of the hub, its repository and its commit. Downloaded once; an interrupted download is continued.
 
-    Asks for the commit first and only once: `hf_hub_download` alone tries a dead network for half a minute. Where the
-    hub does not answer, a copy from an earlier download will do.
+    Asks first whether the hub answers, once: `hf_hub_download` alone tries a dead network for half a minute. Where it
+    does not, a copy from an earlier download will do.
     """
     name = f"{repository}@{revision}" if revision else repository
     try:
-        url = hf_hub_url(repository, filename, revision=revision)
-        commit = get_hf_file_metadata(url, timeout=TIMEOUT).commit_hash
-        return Path(hf_hub_download(repository, filename, revision=commit)), repository, str(commit)
+        get_hf_file_metadata(hf_hub_url(repository, filename, revision=revision), timeout=TIMEOUT)
+        return located(hf_hub_download(repository, filename, revision=revision), repository, filename)
     except GatedRepoError:
         cure = f"accept its terms at {hf_hub_url(repository, '').split('/resolve/')[0]}, then set HF_TOKEN"
         raise UserError(f"{name} on the hub is gated; {cure}") from None
@@ -71,8 +65,13 @@ def fetch(repository: str, filename: str, revision: str | None) -> tuple[Path, s
     except Exception as error:  # the hub's client lets many kinds of its transport through
         kept = try_to_load_from_cache(repository, filename, revision=revision)
         if isinstance(kept, str):
-            return Path(kept), repository, Path(kept).parent.name
+            return located(kept, repository, filename)
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
             f"{name}: the hub cannot be reached ({reason}); try again, or bring a safetensors `file` and its `sha256`"
         ) from None
+
+
+def located(file: str, repository: str, filename: str) -> tuple[Path, str, str]:
+    """A file in the hub's cache, which lies at .../snapshots/<commit>/<filename>, with its repository and commit."""
+    return Path(file), repository, Path(file).parents[len(Path(filename).parts) - 1].name

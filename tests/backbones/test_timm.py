@@ -1,0 +1,138 @@
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from timm.data import create_transform, resolve_model_data_config
+from torch import nn
+
+from src import images
+from src.backbones import timm as adapter
+from src.errors import UserError
+from src.params import Model, PreprocessingOverride
+
+
+def network(name: str, **arguments: object) -> nn.Module:
+    """Seeded random weights, statistics of normalisation layers included."""
+    torch.manual_seed(0)
+    made = timm.create_model(name, **arguments)
+    for module in made.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.1, 0.1)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+    return made.eval()
+
+
+def entry(name: str, file: Path | None, **changes: object) -> Model:
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest() if file else None
+    fields = {"checkpoint": name, "file": str(file) if file else None, "sha256": sha256, **changes}
+    return Model.model_validate({"library": "timm", "family": "supervised", "licence": "MIT", **fields})
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_resnet", "test_convnext", "test_efficientnet"])
+def test_a_checkpoint_with_a_classifier_gives_timms_own_features(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    full = network(name)
+    save_file(full.state_dict(), file)
+    config = adapter.fetch(entry(name, file), tmp_path)
+    ours = adapter.build(config).eval()
+    ours.load_state_dict(load_file(tmp_path / "weights.safetensors"))
+    full.reset_classifier(0)
+    pictures = torch.randn(2, 3, 160, 160)
+    with torch.inference_mode():
+        assert torch.equal(ours(pictures), full(pictures))
+
+
+def test_a_checkpoint_without_a_classifier_loads_as_well(tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    save_file(network("test_resnet", num_classes=0).state_dict(), file)
+    adapter.fetch(entry("test_resnet", file), tmp_path)
+    assert load_file(tmp_path / "weights.safetensors").keys() == load_file(file).keys()
+
+
+@pytest.mark.parametrize("squash", [False, True])
+@pytest.mark.parametrize("size", [(200, 120), (97, 311), (64, 64)])
+def test_pixels_equal_timms_own_transform(squash: bool, size: tuple[int, int]) -> None:
+    settings = resolve_model_data_config(network("test_vit"))
+    settings |= {"crop_mode": "squash"} if squash else {}
+    noise = np.random.default_rng(0).integers(0, 256, (size[1] // 4, size[0] // 4, 3), np.uint8)
+    data = io.BytesIO()
+    Image.fromarray(noise).resize(size).save(data, "JPEG")
+    how = images.Preprocessing(**adapter.preprocessing(settings, PreprocessingOverride()))
+    theirs = create_transform(**settings)(Image.open(data))
+    ours = torch.tensor(images.preprocess(images.decode(data.getvalue()), how)).permute(2, 0, 1) / 255
+    mean, std = (torch.tensor(values)[:, None, None] for values in (how.mean, how.std))
+    assert torch.allclose((ours - mean) / std, theirs, atol=1e-6)
+
+
+def test_another_image_size_resizes_the_positions_and_is_remembered(tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    save_file(network("test_vit").state_dict(), file)
+    config = adapter.fetch(entry("test_vit", file, preprocessing={"size": 96}), tmp_path)
+    assert config["build"] == {"img_size": [96, 96]}
+    assert load_file(tmp_path / "weights.safetensors")["pos_embed"].shape == (1, (96 // 16) ** 2 + 1, 64)
+    assert adapter.build(config)(torch.zeros(1, 3, 96, 96)).shape == (1, 64)
+
+
+def test_keys_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    weights = network("test_vit").state_dict()
+    weights["blocks.0.extra"] = weights.pop("norm.bias")
+    weights["norm.weight"] = torch.ones(3)
+    save_file(weights, file)
+    says = (
+        r"w\.safetensors does not fit timm's test_vit: missing norm\.bias \(1\); unexpected blocks\.0\.extra \(1\); "
+        r"of another shape norm\.weight \(1\)"
+    )
+    with pytest.raises(UserError, match=says):
+        adapter.fetch(entry("test_vit", file), tmp_path)
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_a_file_with_nothing_but_a_classifier_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    save_file({"head.weight": torch.ones(2, 64), "head.bias": torch.ones(2)}, file)
+    with pytest.raises(UserError, match=r"w\.safetensors holds no backbone \(2 tensors\)"):
+        adapter.fetch(entry("test_vit", file), tmp_path)
+
+
+def test_an_unknown_architecture_or_tag_names_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"no architecture 'resnet5' among its \d+\. Did you mean 'resnet50'\?"):
+        adapter.check_name("resnet5.a1_in1k")
+    with pytest.raises(UserError, match=r"timm's resnet50 has no tag 'a1_1k'; known: .*Did you mean 'a1_in1k'\?"):
+        adapter.check_name("resnet50.a1_1k")
+    adapter.check_name("resnet50.a1_in1k")
+    adapter.check_name("resnet50")
+
+
+def test_weights_that_timm_has_nowhere_must_be_brought() -> None:
+    with pytest.raises(UserError, match=r"no weights of gcvit_tiny\.in1k on the hub; bring a safetensors `file`"):
+        adapter.obtain(entry("gcvit_tiny.in1k", None))
+
+
+def test_the_hub_is_asked_for_the_repository_and_revision_of_the_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(adapter.checkpoint, "fetch", lambda *what: asked.append(what) or (Path("x"), what[0], "c0"))
+    found = adapter.obtain(entry("resnet50.a1_in1k", None, revision="v1"))
+    assert asked == [("timm/resnet50.a1_in1k", "model.safetensors", "v1")]
+    assert found == (Path("x"), "timm/resnet50.a1_in1k", "c0")
+
+
+@pytest.mark.parametrize(
+    ("setting", "override", "says"),
+    [
+        ({"crop_mode": "border"}, {"squash": True}, "padded to a square"),
+        ({"input_size": (3, 64, 32)}, {"size": 64}, "images of 64 x 32, ours are square"),
+        ({"interpolation": "hamming"}, {"interpolation": "bicubic"}, "interpolation 'hamming'"),
+    ],
+)
+def test_what_our_preprocessing_cannot_do_must_be_overridden(setting: dict, override: dict, says: str) -> None:
+    settings = resolve_model_data_config(network("test_vit")) | setting
+    with pytest.raises(UserError, match=says):
+        adapter.preprocessing(settings, PreprocessingOverride())
+    adapter.preprocessing(settings, PreprocessingOverride(**override))
