@@ -36,20 +36,18 @@ def main(dataset: str) -> None:
     print(line(dataset, summary, "split" in records, len(records), time.perf_counter() - start))
 
 
-def assign(images: pd.DataFrame, entry: Dataset, params: PrepareParams, place: str) -> pd.DataFrame:
+def assign(images: pd.DataFrame, entry: Dataset, how: PrepareParams, place: str) -> pd.DataFrame:
     """With group, split and tuning; a UserError where labels or a protocol's splits are missing."""
     if images["label"].nunique() < 2:
         raise UserError(f"{place}: all {len(images)} images have one label; retrieval needs two labels or more")
     images["group"] = splits.merge(images["group"], images["image_id"], images["sha256"])
     if "split" not in images:
         assert isinstance(entry, FolderDataset | TableDataset), entry
-        images["split"] = splits.divide(images["label"], images["group"], entry.test_fraction, params.seed)
+        images["split"] = splits.divide(images["label"], images["group"], entry.test_fraction, how.seed)
     for name, protocol in entry.protocols.items():
         manifest.sides(images, protocol, f"{place}.protocols.{name}")
     query = next(iter(entry.protocols.values())).query
-    images["tuning"] = splits.tuning(
-        images["split"], images["label"], images["group"], query, params.validation, params.seed
-    )
+    images["tuning"] = splits.tuning(images["split"], images["label"], images["group"], query, how.validation, how.seed)
     return images
 
 
