@@ -157,7 +157,7 @@ def test_every_rendered_family_has_its_stage_and_its_catalogue_entry() -> None:
 def test_the_main_graph_is_not_linked_to_the_pretraining_of_the_sample_backbones() -> None:
     """Otherwise the first `dvc repro` in a clone would train them."""
     made = yaml.safe_load((ROOT / "models/sample/dvc.yaml").read_text())["stages"].values()
-    outs = [Path("models/sample") / stage.get("wdir", ".") / out for stage in made for out in stage.get("outs", [])]
+    outs = [Path("models/sample") / stage["wdir"] / name for stage in made for out in stage["outs"] for name in out]
     assert outs
     assert all(os.path.normpath(out).startswith("models/sample/build") for out in outs)
     for stage in STAGES.values():
