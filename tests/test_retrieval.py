@@ -71,6 +71,12 @@ def test_a_query_ignores_its_whole_group_and_does_not_count_it_as_relevant():
     assert found.n_relevant[0] == 2
 
 
+def test_a_group_that_the_gallery_lacks_takes_nothing_away():
+    asking = side(angles(0), [1], [9], [2])
+    found = retrieval.neighbors(asking, side(angles(5, 10), [1, 2], None, [1, 0]), 10)
+    assert found.n_relevant[0] == 1
+
+
 def test_hits_reach_to_the_last_relevant_rank_when_there_are_more_than_depth():
     gallery = side(angles(*range(1, 41)), [1] * 30 + [2] * 10)
     found = retrieval.neighbors(side(angles(0, 41), [1, 1], [90, 91]), gallery, 10)
