@@ -1,4 +1,4 @@
-"""Floor 2. Heads: small networks on top of embeddings, and the cosine classifier every tuning ends in."""
+"""Floor 2. Heads: small networks on top of frozen embeddings."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from src import store, tensors
+from src.classifiers import CosineClassifier, Tuned
 from src.errors import UserError
 from src.registry import lookup
 
 WEIGHTS, CONFIG = "head.safetensors", "config.json"
-SCALE = 12.0  # of the cosine logits; 0.9 of the probability can go to one of 11,000 classes at ln(11000 * 9) = 11.5
 BLOCK = 8192  # rows at once through a head
 
 
@@ -39,35 +39,6 @@ class Standardise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, D] -> [B, D]."""
         return (x - self.mean) / self.std
-
-
-class CosineClassifier(nn.Module):
-    """A direction a class; logits are cosines times `SCALE`, so that training shapes what retrieval compares."""
-
-    def __init__(self, dim: int, classes: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(F.normalize(torch.randn(classes, dim)))
-
-    def imprint(self, embeddings: Tensor, targets: Tensor) -> None:
-        """Point every class at the mean of its [n, D] embeddings (weight imprinting, arXiv 1712.07136)."""
-        sums = torch.zeros_like(self.weight).index_add_(0, targets, F.normalize(embeddings))
-        self.weight.data.copy_(F.normalize(sums))
-
-    def forward(self, embeddings: Tensor) -> Tensor:
-        """[B, D] of any length -> logits [B, C]."""
-        return SCALE * F.normalize(embeddings) @ F.normalize(self.weight).T
-
-
-class Tuned(nn.Module):
-    """What a tuning trains: an encoder, whose output is the embedding, and the classifier that teaches it."""
-
-    def __init__(self, encoder: nn.Module, classifier: CosineClassifier) -> None:
-        super().__init__()
-        self.encoder, self.classifier = encoder, classifier
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Inputs of the encoder -> logits [B, C]."""
-        return self.classifier(self.encoder(x))
 
 
 def mlp(dim: int, layers: Sequence[int], dropout: float) -> nn.Sequential:
@@ -119,18 +90,16 @@ def load(folder: Path) -> tuple[Tuned, dict[str, Any]]:
 
 @torch.inference_mode()
 def embed(head: nn.Module, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The head's embeddings of frozen ones: [N, D] -> [N, layers[-1]] of length 1; equal rows stay equal to the bit."""
+    """The head's embeddings of frozen ones: [N, D] -> [N, layers[-1]] of length 1; equal rows stay equal to the bit.
+
+    A UserError where all units of the last layer are silent, which happens to very narrow ones.
+    """
     rows = np.array(embeddings)
     _, first, place = np.unique(rows.view(f"V{rows[0].nbytes}"), return_index=True, return_inverse=True)
-    blocks = torch.from_numpy(rows[first]).split(BLOCK)
-    return torch.cat([F.normalize(head(block)) for block in blocks]).numpy()[place.reshape(-1)]
-
-
-@torch.inference_mode()
-def predict(classifier: CosineClassifier, embeddings: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The most likely class of each tuned embedding: [N, D] -> [N], an index into the sorted training labels."""
-    blocks = torch.from_numpy(embeddings).split(BLOCK)
-    return torch.cat([classifier(block).argmax(dim=1) for block in blocks]).numpy()
+    vectors = torch.cat([head(block) for block in torch.from_numpy(rows[first]).split(BLOCK)])
+    if silent := int((vectors == 0).all(dim=1).sum()):
+        raise UserError(f"the head gives {silent} of {len(vectors)} images no direction; widen its last layer")
+    return F.normalize(vectors).numpy()[place.reshape(-1)]
 
 
 def descend(sidecar: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from torch import Generator, Tensor, nn
 from torch.optim import AdamW
 
 from src import snapshots
+from src.classifiers import Tuned
 from src.curves import Curve, best_epoch
 from src.errors import UserError
-from src.heads import Tuned
 from src.lessons import Lesson, Rows
 from src.losses import LOSSES
 from src.progress import bar

@@ -30,20 +30,6 @@ def test_standardised_training_embeddings_have_mean_0_and_deviation_1() -> None:
     assert encoder[0](torch.tensor([[1.0, 5.0], [3.0, 5.0], [5.0, 6.0]])).tolist() == [[-1, 0], [1, 0], [3, 1]]
 
 
-def test_logits_are_scaled_cosines_whatever_the_lengths() -> None:
-    classifier = heads.CosineClassifier(2, 2)
-    classifier.weight.data = torch.tensor([[3.0, 0.0], [0.0, 0.5]])
-    logits = classifier(torch.tensor([[10.0, 0.0], [0.6, 0.8]]))
-    assert torch.allclose(logits, heads.SCALE * torch.tensor([[1.0, 0.0], [0.6, 0.8]]))
-
-
-def test_an_imprinted_class_points_at_the_mean_of_its_images() -> None:
-    classifier = heads.CosineClassifier(2, 2)
-    classifier.imprint(torch.tensor([[2.0, 0.0], [0.0, 7.0], [0.0, -1.0]]), torch.tensor([0, 0, 1]))
-    half = 0.5**0.5
-    assert torch.allclose(classifier.weight, torch.tensor([[half, half], [0.0, -1.0]]))
-
-
 def test_embedding_has_the_width_of_the_last_layer_and_length_1() -> None:
     tuned = heads.build(CONFIG).eval()
     embedded = heads.embed(tuned.encoder, vectors(20))
@@ -65,13 +51,6 @@ def test_embedding_by_blocks_agrees_with_one_row_at_a_time(monkeypatch: pytest.M
     monkeypatch.setattr(heads, "BLOCK", 5)
     slow = [nn.functional.normalize(tuned.encoder(torch.from_numpy(row[None])))[0].detach().numpy() for row in rows]
     assert np.allclose(heads.embed(tuned.encoder, rows), slow, atol=1e-6)
-
-
-def test_the_predicted_class_is_the_nearest_direction() -> None:
-    classifier = heads.CosineClassifier(2, 3)
-    classifier.weight.data = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
-    predicted = heads.predict(classifier, np.array([[0.6, 0.8], [-1, 0], [1, 0.1]], np.float32))
-    assert predicted.tolist() == [1, 2, 0] and predicted.dtype == np.int64
 
 
 def test_a_saved_head_comes_back_to_the_bit_and_ready_to_use(tmp_path: Path) -> None:

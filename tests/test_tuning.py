@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from src import heads, tuning
+from src.classifiers import Tuned
 from src.curves import Curve
 from src.errors import UserError
-from src.heads import Tuned
 from src.lessons import Lesson, Rows
 from src.tuning import Recipe
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from src import command, curves, device, heads, lessons, manifest, paths, store, tuning
+from src import classifiers, command, curves, device, heads, lessons, manifest, paths, store, tuning
 from src.lessons import Rows
 from src.params import load
 
@@ -45,7 +45,7 @@ def main(dataset: str) -> None:
     embeddings, place = heads.embed(tuned.encoder, frozen), paths.embeddings("top_tuned", dataset)
     made = {"strategy": "top_tuned", "encoder_sha256": encoder_sha256, "classes": lesson.classes}
     store.write_embeddings(place, embeddings, heads.descend(sidecar, made))
-    store.write_array(place / "predictions.npy", heads.predict(tuned.classifier, embeddings))
+    store.write_array(place / "predictions.npy", classifiers.predict(tuned.classifier, embeddings))
     cost = tuning.cost(lesson, curve, perf_counter() - start) | device.hardware(torch.device("cpu"))
     store.write_json(paths.cost("top_tune", dataset) / "cost.json", cost)
     print(

@@ -1,0 +1,73 @@
+"""Floor 2. The cosine classifier that every tuning ends in, and the encoder that it teaches."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+SCALE = 12.0  # of the cosine logits; 0.9 of the probability can go to one of 11,000 classes at ln(11000 * 9) = 11.5
+BLOCK = 8192  # rows at once
+
+
+class CosineClassifier(nn.Module):
+    """A direction a class; logits are cosines times `SCALE`, so that training shapes what retrieval compares."""
+
+    def __init__(self, dim: int, classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(F.normalize(torch.randn(classes, dim)))
+
+    def imprint(self, embeddings: Tensor, targets: Tensor) -> None:
+        """Point every class at the mean of its [n, D] embeddings (weight imprinting, arXiv 1712.07136)."""
+        sums = torch.zeros_like(self.weight).index_add_(0, targets, F.normalize(embeddings))
+        self.weight.data.copy_(F.normalize(sums))
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """[B, D] of any length -> logits [B, C]."""
+        return SCALE * F.normalize(embeddings) @ F.normalize(self.weight).T
+
+
+class Tuned(nn.Module):
+    """What a tuning trains: an encoder, whose output is the embedding, and the classifier that teaches it.
+
+    The modules named in `still` (batch norms, say) behave in training as they do in evaluation.
+    """
+
+    def __init__(self, encoder: nn.Module, classifier: CosineClassifier, still: Sequence[nn.Module] = ()) -> None:
+        super().__init__()
+        self.encoder, self.classifier = encoder, classifier
+        self.still = list(still)
+
+    def train(self, mode: bool = True) -> "Tuned":
+        """Training mode, or evaluation mode."""
+        super().train(mode)
+        for module in self.still:
+            module.eval()
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Inputs of the encoder -> logits [B, C]."""
+        return self.classifier(self.encoder(x))
+
+
+def folded_norms(network: nn.Module) -> list[nn.Module]:
+    """Batch norms with mean 0 and variance 1: folded into their convolutions, as deployed networks have them.
+
+    Statistics of a batch would undo the folding, and the network would begin as another one: keep these `still`.
+    """
+    return [module for module in network.modules() if isinstance(module, _BatchNorm) and _is_identity(module)]
+
+
+def _is_identity(norm: _BatchNorm) -> bool:
+    mean, variance = norm.running_mean, norm.running_var
+    return mean is not None and variance is not None and not mean.any() and bool(((variance - 1).abs() < 0.01).all())
+
+
+@torch.inference_mode()
+def predict(classifier: CosineClassifier, embeddings: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The most likely class of each tuned embedding: [N, D] -> [N], an index into the sorted training labels."""
+    blocks = [torch.tensor(embeddings[start : start + BLOCK]) for start in range(0, len(embeddings), BLOCK)]
+    return torch.cat([classifier(block).argmax(dim=1) for block in blocks]).numpy()

@@ -1,0 +1,112 @@
+"""The stage fine_tune on 48 photos of 16 pixels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tuning_workspace import backbone, digests, params, photos, run, table
+
+from src import backbones, classifiers, embedding, store, tensors, tuning
+from src.classifiers import CosineClassifier
+from src.images import Shards
+from src.params import RuntimeParams
+from src.stages import fine_tune
+
+QUICK = {"fine_tune__epochs": 3, "fine_tune__batch_size": 8}
+RUNTIME = RuntimeParams(threads=1, workers=1)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    params(tmp_path, **QUICK)
+    photos(tmp_path, "one", table())
+    backbone(tmp_path / "models/backbone")
+    return tmp_path
+
+
+def test_network_curve_embeddings_predictions_and_cost_are_written(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fine_tune.main("one")
+    tuned = backbones.load(root / "models/fine_tuned/one")
+    rows, origin = table(), store.sha256(root / "models/backbone/weights.safetensors")
+    assert tuned.config["tuned_from"] == origin != tuned.config["weights_sha256"]
+    assert tuned.config["classes"] == sorted(rows["label"].unique())
+    assert tuned.config["validation"]["epoch"] in (1, 2, 3)
+
+    place = root / "data/embeddings/fine_tuned/one"
+    vectors, sidecar = store.read_embeddings(place, store.sha256(root / "data/manifests/one/manifest.parquet"))
+    again = embedding.embed_rows(tuned, Shards(root / "data/shards/one"), "fp32", RUNTIME, "again")
+    assert np.array_equal(vectors, again)
+    assert sidecar["weights_sha256"] == origin and sidecar["encoder_sha256"] == tuned.config["weights_sha256"]
+    assert (sidecar["strategy"], sidecar["model"]) == ("fine_tuned", "toy")
+
+    classifier = CosineClassifier(8, len(tuned.config["classes"]))
+    classifier.load_state_dict(tensors.read(root / "models/fine_tuned/one/classifier.safetensors")[0])
+    predictions = np.load(place / "predictions.npy")
+    assert np.array_equal(predictions, classifiers.predict(classifier, vectors)) and len(predictions) == len(rows)
+    assert len((root / "models/fine_tuned/one/curve.csv").read_text().splitlines()) == 1 + 3
+    assert store.read_json(root / "data/cost/fine_tune/one/cost.json")["images"] == 3 * 24
+    said = capsys.readouterr()
+    assert said.out.startswith("fine_tune one: epoch ")
+    assert "24 training images x 3 epochs, at most about " in said.err and "dvc exp run" not in said.err
+    assert not any((root / ".scratch/fine_tune").iterdir())
+
+
+def test_all_weights_are_trained(root: Path) -> None:
+    fine_tune.main("one")
+    before = tensors.read(root / "models/backbone/weights.safetensors")[0]
+    after = tensors.read(root / "models/fine_tuned/one/weights.safetensors")[0]
+    same = [name for name in before if torch.equal(before[name], after[name])]
+    assert same == []
+
+
+def test_a_killed_run_continues_in_another_process_to_the_same_bytes(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine_tune.main("one")
+    whole = digests(root / "models") | digests(root / "data")
+    seen, validate = [], tuning.validate
+
+    def dying(*given):
+        seen.append(given)
+        if len(seen) == 2:  # the second epoch is trained and not yet written down
+            raise KeyboardInterrupt
+        return validate(*given)
+
+    monkeypatch.setattr(tuning, "validate", dying)
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune.main("one")
+    ran = run(root, "fine_tune", "one")
+    assert ran.returncode == 0
+    assert "fine_tune one: continues after epoch 1" in ran.stderr
+    assert digests(root / "models") | digests(root / "data") == whole
+
+
+def test_a_long_training_says_how_to_do_without(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "seconds_per_image", lambda *_: 40.0)
+    given = tuning.Recipe(0.1, 0.1, epochs=3, patience=3, batch_size=8, label_smoothing=0.1)
+    lesson = fine_tune.lessons.read(table(), "one")
+    # 3 x 24 training images, a third of 3 x 12 validation images and of 48 to embed: 100 x 40 s
+    said = fine_tune.forecast(None, None, lesson, given, 48)
+    expected = "24 training images x 3 epochs, at most about 67 min here; without fine-tuning: "
+    assert said == expected + "dvc exp run -S 'strategies=[pretrained,top_tuned]'"
+
+
+def test_a_loss_that_is_no_number_stops_with_one_line_that_names_the_rows(root: Path) -> None:
+    params(root, **QUICK, fine_tune__lr=1e30)
+    ran = run(root, "fine_tune", "one")
+    assert ran.returncode == 1
+    assert "error: " in ran.stderr and "not a number at epoch 1, step " in ran.stderr
+    assert "manifest rows " in ran.stderr and "Traceback" not in ran.stderr
+    assert not (root / "models/fine_tuned").exists()
+
+
+def test_one_training_label_stops_with_one_clear_line(root: Path) -> None:
+    photos(root, "one", table(labels=1))
+    ran = run(root, "fine_tune", "one")
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("error: one: 4 training images of one label ('label0'); tuning needs two labels")

@@ -1,0 +1,50 @@
+"""The cosine classifier in the plane, and what training leaves alone."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from src import classifiers
+from src.classifiers import CosineClassifier, Tuned
+
+
+def test_logits_are_scaled_cosines_whatever_the_lengths() -> None:
+    classifier = CosineClassifier(2, 2)
+    classifier.weight.data = torch.tensor([[3.0, 0.0], [0.0, 0.5]])
+    logits = classifier(torch.tensor([[10.0, 0.0], [0.6, 0.8]]))
+    assert torch.allclose(logits, classifiers.SCALE * torch.tensor([[1.0, 0.0], [0.6, 0.8]]))
+
+
+def test_an_imprinted_class_points_at_the_mean_of_its_images() -> None:
+    classifier = CosineClassifier(2, 2)
+    classifier.imprint(torch.tensor([[2.0, 0.0], [0.0, 7.0], [0.0, -1.0]]), torch.tensor([0, 0, 1]))
+    half = 0.5**0.5
+    assert torch.allclose(classifier.weight, torch.tensor([[half, half], [0.0, -1.0]]))
+
+
+def test_the_predicted_class_is_the_nearest_direction() -> None:
+    classifier = CosineClassifier(2, 3)
+    classifier.weight.data = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    predicted = classifiers.predict(classifier, np.array([[0.6, 0.8], [-1, 0], [1, 0.1]], np.float32))
+    assert predicted.tolist() == [1, 2, 0] and predicted.dtype == np.int64
+
+
+def norms() -> tuple[nn.BatchNorm1d, nn.BatchNorm1d]:
+    """One as training leaves it, and one that was folded away (its variance as near to 1 as a converter writes it)."""
+    living, folded = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    living.running_mean.fill_(0.3)
+    folded.running_var.fill_(0.999)
+    return living, folded
+
+
+def test_norms_that_were_folded_away_are_found() -> None:
+    living, folded = norms()
+    assert classifiers.folded_norms(nn.Sequential(nn.Linear(2, 2), living, nn.ReLU(), folded)) == [folded]
+
+
+def test_what_is_still_keeps_its_statistics_in_training_and_still_learns() -> None:
+    living, folded = norms()
+    tuned = Tuned(nn.Sequential(living, folded), CosineClassifier(2, 2), still=[folded]).train()
+    tuned(torch.tensor([[5.0, 1.0], [7.0, 3.0]])).sum().backward()
+    assert not living.running_mean.eq(0.3).any() and folded.running_mean.eq(0).all()
+    assert folded.weight.grad is not None
