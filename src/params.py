@@ -13,14 +13,8 @@ from src.registry import nearest, unknown
 
 STRATEGIES = ("pretrained", "top_tuned", "fine_tuned", "cross_tuned")
 METHODS = ("top_tuned", "fine_tuned")  # what a cross-tuned encoder can have been tuned by
-RESERVED = (
-    "model",
-    "weights_sha256",
-    "strategy",
-    "protocol_version",
-    "mean",
-    *STRATEGIES,
-)  # keys of metrics files
+# keys that metrics files use themselves, beside the names of datasets and protocols
+RESERVED = ("model", "weights_sha256", "strategy", "protocol_version", "mean", "classification", *STRATEGIES)
 
 
 def _slug(name: str) -> str:
@@ -29,7 +23,14 @@ def _slug(name: str) -> str:
     return name
 
 
+def _name(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError("must be another name: metrics files use this one themselves")
+    return _slug(name)
+
+
 Slug = Annotated[str, AfterValidator(_slug)]
+Name = Annotated[str, AfterValidator(_name)]  # of a dataset or protocol
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 Auto = Literal["auto"]
@@ -158,7 +159,7 @@ class Protocol(Record):
 class Dataset(Record):
     """What every catalogue entry says, whatever its layout."""
 
-    protocols: Annotated[dict[Slug, Protocol], Field(min_length=1)]
+    protocols: Annotated[dict[Name, Protocol], Field(min_length=1)]
     splits: dict[str, str] = {}  # the dataset's own split name -> ours
 
 
@@ -206,14 +207,12 @@ class Params(Record):
     report: ReportParams
     runtime: RuntimeParams = RuntimeParams()
     models: dict[Slug, Model]
-    catalogue: dict[Slug, Entry]
+    catalogue: dict[Name, Entry]
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Params":
         for name in self.datasets:
             _known(name, self.catalogue, "dataset")
-            if name in RESERVED:
-                raise ValueError(f"dataset '{name}' has a name that metrics files use themselves; rename it")
         for name in self.strategies:
             _known(name, STRATEGIES, "strategy")
         _known(self.model, self.models, "model")

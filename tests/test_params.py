@@ -93,6 +93,15 @@ def test_a_slug_with_a_dot_is_refused(raw: dict[str, Any]) -> None:
     assert "vit.b" in complaint(raw)
 
 
+def test_names_that_metrics_files_use_themselves_are_refused(raw: dict[str, Any]) -> None:
+    raw["catalogue"]["mean"] = raw["catalogue"]["sample_cars"]
+    assert "'mean': must be another name" in complaint(raw)
+    del raw["catalogue"]["mean"]
+    protocols = {"classification": {"query": "test", "gallery": "test"}}
+    raw["catalogue"]["mine"] = {"reader": "folder", "protocols": protocols}
+    assert "'classification': must be another name" in complaint(raw)
+
+
 def test_a_weights_file_needs_its_hash(raw: dict[str, Any]) -> None:
     raw["models"]["mine"] = {**raw["models"]["sample_ssl"], "library": "timm", "file": "w.safetensors"}
     assert "sha256" in complaint(raw)
