@@ -54,7 +54,7 @@ class Meter:
         }
 
     def __str__(self) -> str:
-        return f"{self.rate:,.0f} images/s, {self.seconds:.1f} s"
+        return f"{self.rate:,.{0 if self.rate >= 10 else 1}f} images/s, {self.seconds:.1f} s"
 
 
 def normalise(pixels: Tensor, how: Preprocessing) -> Tensor:

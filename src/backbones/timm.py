@@ -15,7 +15,7 @@ from timm.models import (
 )
 from torch import Tensor, nn
 
-from src.backbones import checkpoint
+from src.backbones import checkpoint, hub
 from src.errors import UserError
 from src.images import FILTERS
 from src.params import Model, PreprocessingOverride
@@ -79,7 +79,10 @@ def obtain(model: Model) -> tuple[Path, str, str | None]:
         raise UserError(
             f"timm has no weights of {model.checkpoint} on the hub; bring a safetensors `file` and its `sha256`"
         )
-    return checkpoint.fetch(repository, FILENAME, model.revision)
+    file, source, commit = hub.fetch(repository, FILENAME, model.revision)
+    if model.sha256:
+        checkpoint.verify(file, model.sha256)
+    return file, source, commit
 
 
 def build_arguments(name: str, size: int | None) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def test_weights_that_timm_has_nowhere_must_be_brought() -> None:
 
 def test_the_hub_is_asked_for_the_repository_and_revision_of_the_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(adapter.checkpoint, "fetch", lambda *what: asked.append(what) or (Path("x"), what[0], "c0"))
+    monkeypatch.setattr(adapter.hub, "fetch", lambda *what: asked.append(what) or (Path("x"), what[0], "c0"))
     found = adapter.obtain(entry("resnet50.a1_in1k", None, revision="v1"))
     assert asked == [("timm/resnet50.a1_in1k", "model.safetensors", "v1")]
     assert found == (Path("x"), "timm/resnet50.a1_in1k", "c0")
@@ -136,3 +136,10 @@ def test_what_our_preprocessing_cannot_do_must_be_overridden(setting: dict, over
     with pytest.raises(UserError, match=says):
         adapter.preprocessing(settings, PreprocessingOverride())
     adapter.preprocessing(settings, PreprocessingOverride(**override))
+
+
+def test_a_hash_in_params_holds_for_the_hub_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"other")
+    monkeypatch.setattr(adapter.hub, "fetch", lambda *_: (tmp_path / "x", "timm/resnet50.a1_in1k", "c0"))
+    with pytest.raises(UserError, match=f"expected {'0' * 64}"):
+        adapter.obtain(entry("resnet50.a1_in1k", None, sha256="0" * 64))
