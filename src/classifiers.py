@@ -1,5 +1,6 @@
 """Floor 2. The cosine classifier that every tuning ends in, and the encoder that it teaches."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,15 +10,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-SCALE = 12.0  # of the cosine logits; 0.9 of the probability can go to one of 11,000 classes at ln(11000 * 9) = 11.5
+LEAST_SCALE = 3.0
 BLOCK = 8192  # rows at once
 
 
 class CosineClassifier(nn.Module):
-    """A direction a class; logits are cosines times `SCALE`, so that training shapes what retrieval compares."""
+    """A direction a class; logits are cosines times a scale, so that training shapes what retrieval compares.
+
+    The scale grows with the number of classes, sqrt(2) ln(C - 1) (static AdaCos, arXiv 1905.00292): 3 for 10 classes,
+    13 for 11,000. On validation it beat a fixed 12 on four of five datasets, and a fixed 8 on three.
+    """
 
     def __init__(self, dim: int, classes: int) -> None:
         super().__init__()
+        self.scale = max(math.sqrt(2) * math.log(max(classes - 1, 1)), LEAST_SCALE)
         self.weight = nn.Parameter(F.normalize(torch.randn(classes, dim)))
 
     def imprint(self, embeddings: Tensor, targets: Tensor) -> None:
@@ -27,7 +33,7 @@ class CosineClassifier(nn.Module):
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """[B, D] of any length -> logits [B, C]."""
-        return SCALE * F.normalize(embeddings) @ F.normalize(self.weight).T
+        return self.scale * F.normalize(embeddings) @ F.normalize(self.weight).T
 
 
 class Tuned(nn.Module):

@@ -1,6 +1,7 @@
 """The cosine classifier in the plane, and what training leaves alone."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -12,7 +13,12 @@ def test_logits_are_scaled_cosines_whatever_the_lengths() -> None:
     classifier = CosineClassifier(2, 2)
     classifier.weight.data = torch.tensor([[3.0, 0.0], [0.0, 0.5]])
     logits = classifier(torch.tensor([[10.0, 0.0], [0.6, 0.8]]))
-    assert torch.allclose(logits, classifiers.SCALE * torch.tensor([[1.0, 0.0], [0.6, 0.8]]))
+    assert torch.allclose(logits, classifier.scale * torch.tensor([[1.0, 0.0], [0.6, 0.8]]))
+
+
+def test_the_scale_grows_with_the_number_of_classes() -> None:
+    scales = [CosineClassifier(2, classes).scale for classes in (2, 10, 101, 11318)]
+    assert scales == pytest.approx([3, 3.107, 6.513, 13.200], abs=1e-3)
 
 
 def test_an_imprinted_class_points_at_the_mean_of_its_images() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from src import heads, store
 from src.errors import UserError
 
-CONFIG = {"head": "mlp", "dim": 6, "layers": [8, 4], "dropout": 0.3, "classes": ["a", "b", "c"]}
+CONFIG = {"head": "mlp", "dim": 6, "layers": [8, 32], "dropout": 0.3, "classes": ["a", "b", "c"]}
 
 
 def vectors(rows: int, dim: int = 6, seed: int = 0) -> np.ndarray:
@@ -33,9 +33,15 @@ def test_standardised_training_embeddings_have_mean_0_and_deviation_1() -> None:
 def test_embedding_has_the_width_of_the_last_layer_and_length_1() -> None:
     tuned = heads.build(CONFIG).eval()
     embedded = heads.embed(tuned.encoder, vectors(20))
-    assert embedded.shape == (20, 4) and embedded.dtype == np.float32
-    lengths = np.linalg.norm(embedded, axis=1)
-    assert np.allclose(lengths[lengths > 0], 1, atol=1e-6)
+    assert embedded.shape == (20, 32) and embedded.dtype == np.float32
+    assert np.allclose(np.linalg.norm(embedded, axis=1), 1, atol=1e-6)
+
+
+def test_a_head_whose_units_are_all_silent_is_refused() -> None:
+    tuned = heads.build(CONFIG).eval()
+    tuned.encoder[-2].bias.data.fill_(-100)
+    with pytest.raises(UserError, match="gives 20 of 20 images no direction; widen its last layer"):
+        heads.embed(tuned.encoder, vectors(20))
 
 
 def test_equal_rows_are_embedded_to_the_same_bits_wherever_they_stand() -> None:
@@ -65,7 +71,7 @@ def test_a_saved_head_comes_back_to_the_bit_and_ready_to_use(tmp_path: Path) -> 
 
 
 def test_a_head_that_does_not_fit_its_config_is_refused_in_one_line(tmp_path: Path) -> None:
-    heads.save(tmp_path, heads.build(CONFIG), CONFIG | {"layers": [8, 5]})
+    heads.save(tmp_path, heads.build(CONFIG), CONFIG | {"layers": [8, 31]})
     with pytest.raises(UserError, match=r"head.safetensors does not hold the head of its config.json"):
         heads.load(tmp_path)
 

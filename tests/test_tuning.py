@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from src import heads, tuning
+from src import heads, metrics, tuning
 from src.classifiers import Tuned
 from src.curves import Curve
 from src.errors import UserError
@@ -82,6 +82,17 @@ def test_mmp5_agrees_with_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     codes = np.concatenate([rng.integers(0, 9, 48), [20, 21]])  # the last two have no partner
     found = tuning.mmp5(torch.from_numpy(embeddings), torch.from_numpy(codes))
     assert found == pytest.approx(slow_mmp5(embeddings, codes), abs=1e-6)
+
+
+def test_mmp5_is_the_one_of_the_metrics() -> None:
+    rng = np.random.default_rng(1)
+    embeddings, codes = F.normalize(torch.from_numpy(rng.normal(size=(40, 3)))), rng.integers(0, 8, 40)
+    similarity = (embeddings @ embeddings.T).numpy()
+    np.fill_diagonal(similarity, -np.inf)
+    hits = codes[np.argsort(-similarity, axis=1)[:, :-1]] == codes[:, None]
+    found = hits.sum(axis=1) > 0
+    values = metrics.mmp_at(5, hits[found], hits[found].sum(axis=1), hits[found].argmax(axis=1) + 1)
+    assert tuning.mmp5(embeddings, torch.from_numpy(codes)) == pytest.approx(values.mean(), abs=1e-6)
 
 
 def test_mmp5_says_nothing_where_no_label_has_two_images() -> None:
