@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from torch.optim import AdamW
+from tqdm import tqdm
 
 from src import snapshots
 from src.classifiers import Tuned
@@ -54,7 +55,7 @@ def fit(
     """Train in place, leave the best epoch in `tuned`, and give a row an epoch.
 
     The best epoch has the highest validation mMP@5, then accuracy, then comes first; training stops `patience` epochs
-    after it. Where validation cannot tell (no image, or none with a partner), the last epoch counts.
+    after it. Where validation has nothing to measure, the last epoch counts.
     Every epoch has a seed of its own, so a run that continues from `snapshot` ends where an unbroken one does.
     """
     state = State(tuned, adamw(tuned, recipe))
@@ -62,17 +63,18 @@ def fit(
         snapshots.resume(snapshot, state)
         if state.curve:
             print(f"{title}: continues after epoch {len(state.curve)}", file=sys.stderr)
-    with bar(recipe.epochs, title, "epochs") as progress:
-        progress.update(len(state.curve))
+    size = sum(map(len, shuffle(len(lesson.train), recipe.batch_size, seed)))  # images an epoch trains on
+    with bar(recipe.epochs * size, title) as progress:
+        progress.update(len(state.curve) * size)
         while not finished(state.curve, recipe):
-            row = train_epoch(state, feed, lesson, recipe, seed) | validate(tuned, feed, lesson, recipe.batch_size)
+            row = train_epoch(state, feed, lesson, recipe, seed, progress)
+            row |= validate(tuned, feed, lesson, recipe.batch_size)
             state.curve.append(row)
             if best_epoch(state.curve) == len(state.curve):
                 state.best = {name: tensor.clone() for name, tensor in tuned.state_dict().items()}
             if snapshot:
                 snapshots.save(snapshot, state)
-            progress.set_postfix({key: row[key] for key in ("loss", "validation mMP@5")}, refresh=False)
-            progress.update()
+            progress.set_postfix({key: row[key] for key in ("epoch", "loss", "validation mMP@5")}, refresh=False)
     tuned.load_state_dict(state.best)
     tuned.eval()
     return state.curve
@@ -86,7 +88,9 @@ def adamw(model: nn.Module, recipe: Recipe) -> AdamW:
     return AdamW(groups, lr=recipe.lr)
 
 
-def train_epoch(state: State, feed: Feed, lesson: Lesson, recipe: Recipe, seed: int) -> dict[str, float]:
+def train_epoch(
+    state: State, feed: Feed, lesson: Lesson, recipe: Recipe, seed: int, progress: "tqdm[Any]"
+) -> dict[str, Any]:
     """One pass over the training rows; gives the epoch's number, its mean loss and its last learning rate."""
     model, epoch = state.model.train(), len(state.curve)
     device = next(model.parameters()).device
@@ -106,6 +110,7 @@ def train_epoch(state: State, feed: Feed, lesson: Lesson, recipe: Recipe, seed: 
         nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         state.optimiser.step()
         losses.append(loss.item())
+        progress.update(len(part))
     return {"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 6), "lr": float(f"{rate:.6g}")}
 
 
