@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,15 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"other.safetensors does not hold the weights of a sample backbone"):
         sample.fetch(entry("mine", other), tmp_path)
     assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_the_weights_in_the_repository_are_those_its_own_pipeline_made() -> None:
+    lock = yaml.safe_load((ROOT / "models/sample/dvc.lock").read_text())["stages"]
+    made = {out["path"]: out["md5"] for name, stage in lock.items() if "@" in name for out in stage["outs"]}
+    assert len(made) == 3
+    for path, md5 in made.items():
+        file = ROOT / "models/sample" / Path(path).name
+        assert hashlib.md5(file.read_bytes()).hexdigest() == md5
 
 
 def test_every_sample_model_of_params_lies_in_the_repository_and_is_small() -> None:
