@@ -27,6 +27,7 @@ def whole(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield beside
+        beside.chmod(0o666 & ~_umask())  # some writers make files that only their owner can read
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)

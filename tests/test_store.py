@@ -46,6 +46,13 @@ def test_a_folder_replaces_all_of_the_old_one(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["new"]
 
 
+def test_colleagues_can_read_what_was_written_for_its_owner_alone(tmp_path: Path) -> None:
+    with store.whole(tmp_path / "weights") as part:
+        part.touch(mode=0o600)
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "weights").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_embeddings_come_back_as_written(tmp_path: Path) -> None:
     vectors = unit(5, 3)
     store.write_embeddings(tmp_path / "e", vectors, SIDECAR)
