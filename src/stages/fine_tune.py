@@ -38,6 +38,7 @@ from src.photos import Photos
 from src.runtime import workers
 from src.tuning import Recipe
 
+SMALL = 96  # pixels; up to here two threads wait for each other: 26 s with two and 20 s with one for a sample dataset
 LONG = 30 * 60  # seconds from which it is worth knowing how to do without
 WITHOUT = "without fine-tuning: dvc exp run -S 'strategies=[pretrained,top_tuned]'"
 
@@ -50,6 +51,9 @@ def main(dataset: str) -> None:
     backbone, recipe = backbones.load(paths.BACKBONE), Recipe(**params.fine_tune.model_dump())
     made, origin = embedding.provenance(backbone, params.extract.precision), backbone.config["weights_sha256"]
     where, seed = device.choose(params.runtime), tuning.draw(params.seed, "fine_tune", dataset)
+    if backbone.preprocessing.size <= SMALL:
+        torch.set_num_threads(1)
+    hardware = device.hardware(where)
     key = store.fingerprint(made, origin, manifest_sha256, vars(recipe), seed, str(where), store.code_fingerprint())
     scratch = store.scratch("fine_tune", key)
 
@@ -70,7 +74,7 @@ def main(dataset: str) -> None:
     place = paths.embeddings("fine_tuned", dataset)
     store.write_embeddings(place, vectors, made)
     store.write_array(place / "predictions.npy", classifiers.predict(tuned.classifier.cpu(), vectors))
-    cost = tuning.cost(lesson, curve, perf_counter() - start) | device.hardware(where)
+    cost = tuning.cost(lesson, curve, perf_counter() - start) | hardware
     store.write_json(paths.cost("fine_tune", dataset) / "cost.json", cost)
     shutil.rmtree(scratch)
     print(f"{title}: {curves.describe(curve)}, {len(lesson.train):,} training images, {cost['seconds']:.1f} s")
