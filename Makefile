@@ -36,9 +36,9 @@ lint: $(VENV)/ready-dev
 	@ruff check .
 	@mypy
 
-sample-backbones: $(VENV)/ready  ## train the three sample backbones anew (minutes) into models/sample/
+sample-backbones: $(VENV)/ready  ## train the three sample backbones anew (minutes) into models/sample/checkpoints/
 	@dvc repro models/sample/dvc.yaml
-	@cp models/sample/build/*.safetensors models/sample/
+	@cp models/sample/build/*.safetensors models/sample/checkpoints/
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'

@@ -1,8 +1,5 @@
 """Floor 1. Where the arithmetic runs, and with how many threads."""
 
-import src.runtime  # noqa: F401  before torch, whose idle threads it quiets
-
-# isort: split
 import platform
 from pathlib import Path
 

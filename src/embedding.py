@@ -1,8 +1,5 @@
 """Floor 2. From pixels to embeddings: float32 vectors of length 1, row i for image i."""
 
-import src.runtime  # noqa: F401  before torch, whose idle threads it quiets
-
-# isort: split
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,12 +1,8 @@
 """Floor 1. Doors to search engines. Today one: exact search by faiss."""
 
+import faiss
 import numpy as np
 from numpy.typing import NDArray
-
-import src.runtime  # noqa: F401 (before faiss: its OpenMP reads, when loaded, what this module sets)
-
-# isort: split
-import faiss
 
 
 def search(

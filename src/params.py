@@ -33,6 +33,7 @@ Slug = Annotated[str, AfterValidator(_slug)]
 Name = Annotated[str, AfterValidator(_name)]  # of a dataset or protocol
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0)]
 Auto = Literal["auto"]
 
 
@@ -70,7 +71,6 @@ class ExtractParams(Record):
 class TuneParams(Record):
     """What both tunings share: AdamW, warm-up and cosine, early stopping on validation."""
 
-    lr: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     epochs: Positive
     patience: Positive
@@ -81,13 +81,15 @@ class TuneParams(Record):
 class TopTuneParams(TuneParams):
     """A small MLP on frozen embeddings; the layer before the classifier is the new embedding."""
 
+    lr: Rate
     layers: Annotated[list[Positive], Field(min_length=1, max_length=4)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
 
 
 class FineTuneParams(TuneParams):
-    """The whole backbone."""
+    """The whole backbone. lr `auto` is the model's own."""
 
+    lr: Rate | Auto
     warmup: Fraction
 
 
@@ -140,6 +142,7 @@ class Model(Record):
     file: str | None = None
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     preprocessing: PreprocessingOverride = PreprocessingOverride()
+    lr: Rate = 1e-4  # of fine-tuning, where fine_tune.lr is auto; suits pretrained networks of any usual size
 
     @model_validator(mode="after")
     def _file_has_its_hash(self) -> "Model":

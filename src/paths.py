@@ -40,6 +40,11 @@ def tuned(method: str, dataset: str) -> Path:
     return Path("models") / method / dataset
 
 
+def curve(method: str, dataset: str) -> Path:
+    """The learning curve of a tuning, a row an epoch; `dvc plots show` draws it."""
+    return METRICS / "curves" / method / f"{dataset}.csv"
+
+
 def neighbors(strategy: str, *place: str) -> Path:
     """Folder with one `<protocol>.safetensors` a protocol: the nearest gallery rows of every query."""
     return NEIGHBORS.joinpath(strategy, *place)

@@ -4,10 +4,6 @@ import os
 
 from src.params import RuntimeParams
 
-# libgomp's idle threads spin by default: with one busy neighbour a small network runs twenty times slower.
-# Read by torch when it is first imported, so this module is imported before torch.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 
 def cores() -> int:
     """Processors this process may use."""

@@ -4,9 +4,6 @@ A folder with a network holds `weights.safetensors` (float32) and `config.json`,
 it again and to feed it: nothing here asks the network or the library's own tables for a second time.
 """
 
-import src.runtime  # noqa: F401  before torch, whose idle threads it quiets
-
-# isort: split
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path

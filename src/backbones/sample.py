@@ -16,7 +16,7 @@ from src.images import Preprocessing
 from src.params import Model
 from src.registry import unknown
 
-FOLDER = Path("models/sample")
+FOLDER = Path("models/sample/checkpoints")
 DIM = 256
 ARCHITECTURE = {"architecture": "tiny_resnet", "build": {"stem": 24, "channels": [32, 64, 128, DIM]}}
 PREPROCESSING = Preprocessing(size=64, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
@@ -25,7 +25,7 @@ PREPROCESSING = Preprocessing(size=64, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.
 def fetch(model: Model, folder: Path) -> dict[str, Any]:
     """Write `folder`/weights.safetensors; return source, preprocessing and what `build` needs.
 
-    `model.checkpoint` is the name of a file in models/sample/, or anything if `model.file` has weights of this shape.
+    `model.checkpoint` is the name of a file in FOLDER, or anything if `model.file` has weights of this shape.
     """
     source = Path(model.file) if model.file else FOLDER / f"{model.checkpoint}.safetensors"
     if not source.exists():

@@ -4,9 +4,6 @@ Method: top_tuned (the source's head on the others' pretrained embeddings) or fi
 others' photos). A pair whose encoder and photos have not changed is not embedded again.
 """
 
-import src.runtime  # noqa: F401  before torch, whose idle threads it quiets
-
-# isort: split
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +12,13 @@ from typing import Any
 
 import torch
 
-from src import backbones, command, device, embedding, heads, manifest, paths, store
+from src import backbones, command, device, embedding, manifest, paths, store
 from src.embedding import Embeddings, Meter
 from src.errors import UserError
 from src.images import Shards
 from src.params import Params, load
 from src.registry import lookup
+from src.tuning import heads
 
 # a target and a folder for unfinished work -> its embeddings [N, D], and what their sidecar says of them
 Encode = Callable[[str, Path], tuple[Embeddings, dict[str, Any]]]
@@ -35,7 +33,7 @@ def main(method: str, source: str) -> None:
         store.tidy(folder, params.datasets)
     where, meter = device.choose(params.runtime), Meter()
     encode = opened(source, params, meter)
-    kept, used = store.scratch(f"cross_tune/{method}/{source}"), set()
+    kept, used, embedded = store.scratch(f"cross_tune/{method}/{source}"), set(), []
     with store.whole_folder(paths.embeddings("cross_tuned", method, source)) as out:
         for target in (name for name in params.datasets if name != source):
             key = content_key(method, source, target, params)
@@ -45,14 +43,15 @@ def main(method: str, source: str) -> None:
                 made |= {"strategy": "cross_tuned", "method": method, "source": source, "target": target}
                 store.write_embeddings(kept / key, vectors, made)
                 shutil.rmtree(unfinished)
+                embedded.append(target)
             shutil.copytree(kept / key, out / target)
             used.add(key)
     for old in {path.name for path in kept.glob("[!.]*")} - used:
         shutil.rmtree(kept / old)
     cost = meter.record() | {"targets": len(used)} | device.hardware(where)
     store.write_json(paths.cost("cross_tune", method, source) / "cost.json", cost)
-    new = f"{meter.images:,} images embedded" if meter.images else "all kept from an earlier run"
-    print(f"cross_tune {method} {source}: {len(used)} targets, {new}, {perf_counter() - start:.1f} s")
+    new = f"{source} -> {', '.join(embedded)}, {meter}" if embedded else "nothing new"
+    print(f"cross_tune {method}: {new}; {len(used) - len(embedded)} kept, {perf_counter() - start:.1f} s")
 
 
 def content_key(method: str, source: str, target: str, params: Params) -> str:

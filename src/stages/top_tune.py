@@ -4,9 +4,6 @@ Trains on the rows that the manifest gives to tuning = train, keeps the epoch th
 the head, its learning curve, and the embedding and predicted label of every image.
 """
 
-import src.runtime  # noqa: F401  before torch, whose idle threads it quiets
-
-# isort: split
 from collections.abc import Iterator
 from time import perf_counter
 
@@ -15,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from src import classifiers, command, curves, device, heads, lessons, manifest, paths, store, tuning
-from src.lessons import Rows
+from src import command, device, manifest, paths, store
 from src.params import load
+from src.tuning import classifiers, curves, heads, lessons, loop
+from src.tuning.lessons import Rows
 
 
 def main(dataset: str) -> None:
@@ -31,29 +29,29 @@ def main(dataset: str) -> None:
     config = {"head": "mlp", "dim": frozen.shape[1]}
     config |= {"layers": options.pop("layers"), "dropout": options.pop("dropout"), "classes": lesson.classes}
 
-    seed = tuning.draw(params.seed, "top_tune", dataset)
-    tuning.sow(seed)
+    seed = loop.draw(params.seed, "top_tune", dataset)
+    loop.sow(seed)
     tuned = heads.build(config)
     heads.standardise(tuned.encoder, frozen[lesson.train])
-    curve = tuning.fit(tuned, feed(frozen), lesson, tuning.Recipe(**options), seed, f"top_tune {dataset}")
+    curve = loop.fit(tuned, feed(frozen), lesson, loop.Recipe(**options), seed, f"top_tune {dataset}")
 
-    config |= {"validation": curves.chosen(curve), "weights_sha256": sidecar["weights_sha256"]}
+    config |= {"recipe": options, "validation": curves.chosen(curve), "weights_sha256": sidecar["weights_sha256"]}
     with store.whole_folder(paths.tuned("top_tuned", dataset)) as folder:
         heads.save(folder, tuned, config)
-        curves.write(folder / "curve.csv", curve)
         encoder_sha256 = store.sha256(folder / heads.WEIGHTS)
+    curves.write(paths.curve("top_tuned", dataset), curve)
     embeddings, place = heads.embed(tuned.encoder, frozen), paths.embeddings("top_tuned", dataset)
     made = {"strategy": "top_tuned", "encoder_sha256": encoder_sha256, "classes": lesson.classes}
     store.write_embeddings(place, embeddings, heads.descend(sidecar, made))
     store.write_array(place / "predictions.npy", classifiers.predict(tuned.classifier, embeddings))
-    cost = tuning.cost(lesson, curve, perf_counter() - start) | device.hardware(torch.device("cpu"))
+    cost = loop.cost(lesson, curve, perf_counter() - start) | device.hardware(torch.device("cpu"))
     store.write_json(paths.cost("top_tune", dataset) / "cost.json", cost)
     print(
         f"top_tune {dataset}: {curves.describe(curve)}, {len(lesson.train):,} training images, {cost['seconds']:.1f} s"
     )
 
 
-def feed(frozen: NDArray[np.float32]) -> tuning.Feed:
+def feed(frozen: NDArray[np.float32]) -> loop.Feed:
     """Rows of the frozen embeddings; there is nothing to vary."""
 
     def give(parts: list[Rows], _: Generator | None) -> Iterator[Tensor]:

@@ -94,7 +94,7 @@ def test_the_weights_in_the_repository_are_those_its_own_pipeline_made() -> None
     made = {out["path"]: out["md5"] for name, stage in lock.items() if "@" in name for out in stage["outs"]}
     assert len(made) == 3
     for path, md5 in made.items():
-        file = ROOT / "models/sample" / Path(path).name
+        file = ROOT / "models/sample/checkpoints" / Path(path).name
         assert hashlib.md5(file.read_bytes()).hexdigest() == md5
 
 
@@ -103,6 +103,6 @@ def test_every_sample_model_of_params_lies_in_the_repository_and_is_small() -> N
     checkpoints = [model["checkpoint"] for model in models if model["library"] == "sample"]
     assert checkpoints
     for checkpoint in checkpoints:
-        file = ROOT / "models/sample" / f"{checkpoint}.safetensors"
+        file = ROOT / "models/sample/checkpoints" / f"{checkpoint}.safetensors"
         assert file.stat().st_size < 3e6
         sample.build(sample.ARCHITECTURE).load_state_dict(load_file(file))

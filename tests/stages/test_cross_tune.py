@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from tuning_workspace import backbone, digests, params, photos, run, table, write_pretrained
 
-from src import embedding, heads, store
+from src import embedding, store
 from src.errors import UserError
 from src.params import RuntimeParams
 from src.stages import cross_tune, top_tune
+from src.tuning import heads
 
 QUICK = {"top_tune__layers": [16, 8], "top_tune__epochs": 2, "top_tune__batch_size": 8}
 OUT = Path("data/embeddings/cross_tuned")
@@ -108,7 +109,8 @@ def test_the_network_of_the_source_is_used_on_the_others_photos(root: Path) -> N
     tuned = backbone(root / "models/fine_tuned/one", config)
     ran = run(root, "cross_tune", "fine_tuned", "one")
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.startswith("cross_tune fine_tuned one: 2 targets, 96 images embedded, ")
+    assert ran.stdout.startswith("cross_tune fine_tuned: one -> two, three, ")
+    assert "; 0 kept, " in ran.stdout
     made = OUT / "fine_tuned/one/two"
     expected = embedding.embed_rows(
         tuned, photos(root, "two", table(), 1), "fp32", RuntimeParams(threads=1, workers=1), ""

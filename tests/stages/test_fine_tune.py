@@ -7,11 +7,12 @@ import pytest
 import torch
 from tuning_workspace import backbone, digests, params, photos, run, table
 
-from src import backbones, classifiers, embedding, store, tensors, tuning
-from src.classifiers import CosineClassifier
+from src import backbones, embedding, store, tensors
 from src.images import Shards
 from src.params import RuntimeParams
 from src.stages import fine_tune
+from src.tuning import classifiers, loop
+from src.tuning.classifiers import CosineClassifier
 
 QUICK = {"fine_tune__epochs": 3, "fine_tune__batch_size": 8}
 RUNTIME = RuntimeParams(threads=1, workers=1)
@@ -48,7 +49,7 @@ def test_network_curve_embeddings_predictions_and_cost_are_written(
     classifier.load_state_dict(tensors.read(root / "models/fine_tuned/one/classifier.safetensors")[0])
     predictions = np.load(place / "predictions.npy")
     assert np.array_equal(predictions, classifiers.predict(classifier, vectors)) and len(predictions) == len(rows)
-    assert len((root / "models/fine_tuned/one/curve.csv").read_text().splitlines()) == 1 + 3
+    assert len((root / "metrics/curves/fine_tuned/one.csv").read_text().splitlines()) == 1 + 3
     assert store.read_json(root / "data/cost/fine_tune/one/cost.json")["images"] == 3 * 24
     said = capsys.readouterr()
     assert said.out.startswith("fine_tune one: epoch ")
@@ -69,7 +70,7 @@ def test_a_killed_run_continues_in_another_process_to_the_same_bytes(
 ) -> None:
     fine_tune.main("one")
     whole = digests(root / "models") | digests(root / "data")
-    seen, validate = [], tuning.validate
+    seen, validate = [], loop.validate
 
     def dying(*given):
         seen.append(given)
@@ -77,7 +78,7 @@ def test_a_killed_run_continues_in_another_process_to_the_same_bytes(
             raise KeyboardInterrupt
         return validate(*given)
 
-    monkeypatch.setattr(tuning, "validate", dying)
+    monkeypatch.setattr(loop, "validate", dying)
     with pytest.raises(KeyboardInterrupt):
         fine_tune.main("one")
     ran = run(root, "fine_tune", "one")
@@ -87,13 +88,19 @@ def test_a_killed_run_continues_in_another_process_to_the_same_bytes(
 
 
 def test_a_long_training_says_how_to_do_without(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "seconds_per_image", lambda *_: 40.0)
-    given = tuning.Recipe(0.1, 0.1, epochs=3, patience=3, batch_size=8, label_smoothing=0.1)
+    monkeypatch.setattr(loop, "seconds_per_image", lambda *_: 40.0)
+    given = loop.Recipe(0.1, 0.1, epochs=3, patience=3, batch_size=8, label_smoothing=0.1)
     lesson = fine_tune.lessons.read(table(), "one")
     # 3 x 24 training images, a third of 3 x 12 validation images and of 48 to embed: 100 x 40 s
     said = fine_tune.forecast(None, None, lesson, given, 48)
     expected = "24 training images x 3 epochs, at most about 67 min here; without fine-tuning: "
     assert said == expected + "dvc exp run -S 'strategies=[pretrained,top_tuned]'"
+
+
+@pytest.mark.parametrize(("given", "taken"), [("auto", 3e-3), (0.1, 0.1)])
+def test_a_model_has_a_learning_rate_of_its_own_unless_one_is_given(root: Path, given: object, taken: float) -> None:
+    params(root, **{**QUICK, "fine_tune__lr": given})
+    assert fine_tune.choose_recipe(load()).lr == taken
 
 
 def test_a_loss_that_is_no_number_stops_with_one_line_that_names_the_rows(root: Path) -> None:

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from tuning_workspace import digests, params, run, table, write_pretrained
 
-from src import heads, store
+from src import store
 from src.stages import top_tune
+from src.tuning import heads
 
 QUICK = {"top_tune__layers": [16, 8], "top_tune__epochs": 8, "top_tune__batch_size": 8, "top_tune__lr": 0.01}
 
@@ -36,7 +37,7 @@ def test_head_curve_embeddings_predictions_and_cost_are_written(root: Path, caps
     right = np.array(sidecar["classes"])[predictions] == rows["label"].to_numpy(dtype=str)
     assert right[rows["tuning"] == "train"].mean() > 0.7  # 1 in 6 by chance
 
-    curve = pd.read_csv(root / "models/top_tuned/one/curve.csv")
+    curve = pd.read_csv(root / "metrics/curves/top_tuned/one.csv")
     config = store.read_json(root / "models/top_tuned/one/config.json")
     kept = curve[curve["epoch"] == config["validation"]["epoch"]].iloc[0]
     assert kept["validation mMP@5"] == config["validation"]["mMP@5"] == curve["validation mMP@5"].max()

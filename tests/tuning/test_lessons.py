@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from src import lessons
 from src.errors import UserError
+from src.tuning import lessons
 
 
 def table(*rows: tuple[str, str]) -> pd.DataFrame:

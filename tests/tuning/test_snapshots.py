@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.optim import AdamW
 
-from src import snapshots
-from src.snapshots import State
+from src.tuning import snapshots
+from src.tuning.snapshots import State
 
 
 def state(steps: int = 0) -> State:

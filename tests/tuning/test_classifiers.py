@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from src import classifiers
-from src.classifiers import CosineClassifier, Tuned
+from src.tuning import classifiers
+from src.tuning.classifiers import CosineClassifier, Tuned
 
 
 def test_logits_are_scaled_cosines_whatever_the_lengths() -> None:

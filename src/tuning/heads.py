@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from src import store, tensors
-from src.classifiers import CosineClassifier, Tuned
 from src.errors import UserError
 from src.registry import lookup
+from src.tuning.classifiers import CosineClassifier, Tuned
 
 WEIGHTS, CONFIG = "head.safetensors", "config.json"
 BLOCK = 8192  # rows at once through a head

@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from src import heads, metrics, tuning
-from src.classifiers import Tuned
-from src.curves import Curve
+from src import metrics
 from src.errors import UserError
-from src.lessons import Lesson, Rows
-from src.tuning import Recipe
+from src.tuning import heads, loop
+from src.tuning.classifiers import Tuned
+from src.tuning.curves import Curve
+from src.tuning.lessons import Lesson, Rows
+from src.tuning.loop import Recipe
 
 RECIPE = Recipe(lr=0.01, weight_decay=0.05, epochs=6, patience=6, batch_size=8, label_smoothing=0.1)
 ROWS = 60  # 3 labels x 20, of which the last 5 choose
@@ -47,7 +48,7 @@ def fresh(dropout: float = 0.3) -> Tuned:
 
 
 def fit(tuned: Tuned, recipe: Recipe = RECIPE, snapshot: Path | None = None, seed: int = 5, feed=feed) -> Curve:
-    return tuning.fit(tuned, feed, lesson(), recipe, seed, "toy", snapshot)
+    return loop.fit(tuned, feed, lesson(), recipe, seed, "toy", snapshot)
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:
@@ -72,15 +73,15 @@ def test_mmp5_of_four_points_by_hand() -> None:
     """Labels x x y y on a circle, each finds its nearest: a b (1), b a (1), c b (0), d c (1)."""
     angles = torch.tensor([0.0, 0.1, 0.5, 1.5])
     embeddings = torch.stack([angles.cos(), angles.sin()], dim=1)
-    assert tuning.mmp5(embeddings, torch.tensor([0, 0, 1, 1])) == 0.75
+    assert loop.mmp5(embeddings, torch.tensor([0, 0, 1, 1])) == 0.75
 
 
 def test_mmp5_agrees_with_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "BLOCK", 7)
+    monkeypatch.setattr(loop, "BLOCK", 7)
     rng = np.random.default_rng(0)
     embeddings = F.normalize(torch.from_numpy(rng.normal(size=(50, 4)))).numpy()
     codes = np.concatenate([rng.integers(0, 9, 48), [20, 21]])  # the last two have no partner
-    found = tuning.mmp5(torch.from_numpy(embeddings), torch.from_numpy(codes))
+    found = loop.mmp5(torch.from_numpy(embeddings), torch.from_numpy(codes))
     assert found == pytest.approx(slow_mmp5(embeddings, codes), abs=1e-6)
 
 
@@ -92,12 +93,12 @@ def test_mmp5_is_the_one_of_the_metrics() -> None:
     hits = codes[np.argsort(-similarity, axis=1)[:, :-1]] == codes[:, None]
     found = hits.sum(axis=1) > 0
     values = metrics.mmp_at(5, hits[found], hits[found].sum(axis=1), hits[found].argmax(axis=1) + 1)
-    assert tuning.mmp5(embeddings, torch.from_numpy(codes)) == pytest.approx(values.mean(), abs=1e-6)
+    assert loop.mmp5(embeddings, torch.from_numpy(codes)) == pytest.approx(values.mean(), abs=1e-6)
 
 
 def test_mmp5_says_nothing_where_no_label_has_two_images() -> None:
-    assert tuning.mmp5(torch.eye(3), torch.tensor([0, 1, 2])) is None
-    assert tuning.mmp5(torch.eye(1), torch.tensor([0])) is None
+    assert loop.mmp5(torch.eye(3), torch.tensor([0, 1, 2])) is None
+    assert loop.mmp5(torch.eye(1), torch.tensor([0])) is None
 
 
 def test_training_teaches() -> None:
@@ -111,7 +112,7 @@ def test_the_best_epoch_is_what_remains() -> None:
     tuned = fresh()
     curve = fit(tuned)
     scores = [row["validation mMP@5"] for row in curve]
-    kept = tuning.validate(tuned, feed, lesson(), 8)["validation mMP@5"]
+    kept = loop.validate(tuned, feed, lesson(), 8)["validation mMP@5"]
     assert kept == max(scores) and not tuned.training
 
 
@@ -124,7 +125,7 @@ def test_training_stops_patience_epochs_after_the_best() -> None:
 def test_without_validation_the_last_epoch_counts() -> None:
     taught = lesson()
     blind = replace(taught, validation=taught.validation[:0], validation_codes=taught.validation_codes[:0])
-    curve = tuning.fit(fresh(), feed, blind, replace(RECIPE, patience=1), 5, "toy")
+    curve = loop.fit(fresh(), feed, blind, replace(RECIPE, patience=1), 5, "toy")
     assert len(curve) == RECIPE.epochs
     assert curve[-1]["validation mMP@5"] is None and curve[-1]["validation accuracy"] is None
 
@@ -182,32 +183,32 @@ def test_a_loss_that_is_no_number_names_epoch_step_and_rows() -> None:
 
 
 def test_biases_and_norms_do_not_decay() -> None:
-    decays, others = tuning.adamw(fresh(), RECIPE).param_groups
+    decays, others = loop.adamw(fresh(), RECIPE).param_groups
     assert (decays["weight_decay"], others["weight_decay"]) == (0.05, 0.0)
     assert [p.ndim for p in decays["params"]] == [2, 2, 2]  # two layers and the classifier
     assert {p.ndim for p in others["params"]} == {1}
 
 
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:
-    rates = [tuning.schedule(step / 100, 0.1) for step in range(1, 101)]
+    rates = [loop.schedule(step / 100, 0.1) for step in range(1, 101)]
     assert rates[:10] == pytest.approx(np.arange(1, 11) / 10)
     assert rates[54] == pytest.approx(0.5) and rates[-1] == pytest.approx(0)
-    assert tuning.schedule(0.5, 0.0) == pytest.approx(0.5) and tuning.schedule(1.0, 1.0) == pytest.approx(1)
+    assert loop.schedule(0.5, 0.0) == pytest.approx(0.5) and loop.schedule(1.0, 1.0) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("count", "batch_size", "sizes"), [(10, 4, [4, 4]), (8, 4, [4, 4]), (3, 4, [3]), (2, 2, [2])])
 def test_an_epoch_has_full_batches_of_different_rows(count: int, batch_size: int, sizes: list[int]) -> None:
-    parts = tuning.shuffle(count, batch_size, seed=1)
+    parts = loop.shuffle(count, batch_size, seed=1)
     assert [len(part) for part in parts] == sizes
     assert len(set(np.concatenate(parts))) == sum(sizes)
 
 
 def test_measuring_the_speed_changes_nothing() -> None:
     tuned, untouched = fresh(), fresh()
-    assert tuning.seconds_per_image(tuned, feed, lesson(), RECIPE) > 0
+    assert loop.seconds_per_image(tuned, feed, lesson(), RECIPE) > 0
     assert same(tuned, untouched)
 
 
 def test_draws_depend_on_all_their_parts_and_nothing_else() -> None:
-    assert tuning.draw(0, "top_tune", "a") == tuning.draw(0, "top_tune", "a")
-    assert len({tuning.draw(0, "top_tune", "a"), tuning.draw(1, "top_tune", "a"), tuning.draw(0, "top_tune", "b")}) == 3
+    assert loop.draw(0, "top_tune", "a") == loop.draw(0, "top_tune", "a")
+    assert len({loop.draw(0, "top_tune", "a"), loop.draw(1, "top_tune", "a"), loop.draw(0, "top_tune", "b")}) == 3

@@ -11,7 +11,7 @@ from PIL import Image
 from src import images
 from src.embedding import normalise
 from src.images import Preprocessing, Shards
-from src.photos import Photos
+from src.tuning.photos import Photos
 
 HOW = Preprocessing(size=8, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.5))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from src import curves
+from src.tuning import curves
 
 
 def curve(*scores: tuple[float | None, float | None]) -> curves.Curve:

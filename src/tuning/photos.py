@@ -10,7 +10,7 @@ from src import images
 from src.augmentation import augment
 from src.embedding import normalise
 from src.images import Pixels, Preprocessing, Shards
-from src.lessons import Rows
+from src.tuning.lessons import Rows
 
 BUDGET = 512 * 2**20  # bytes of decoded images kept: 3,500 at 224 px; what does not fit is decoded again every epoch
 

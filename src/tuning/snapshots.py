@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from src import tensors as files
-from src.curves import Curve
+from src.tuning.curves import Curve
 
 
 @dataclass

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from src import heads, store
+from src import store
 from src.errors import UserError
+from src.tuning import heads
 
 CONFIG = {"head": "mlp", "dim": 6, "layers": [8, 32], "dropout": 0.3, "classes": ["a", "b", "c"]}
 

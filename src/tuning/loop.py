@@ -17,15 +17,15 @@ from torch import Generator, Tensor, nn
 from torch.optim import AdamW
 from tqdm import tqdm
 
-from src import snapshots
-from src.classifiers import Tuned
-from src.curves import Curve, best_epoch
 from src.errors import UserError
-from src.lessons import Lesson, Rows
-from src.losses import LOSSES
 from src.progress import bar
 from src.registry import lookup
-from src.snapshots import State
+from src.tuning import snapshots
+from src.tuning.classifiers import Tuned
+from src.tuning.curves import Curve, best_epoch
+from src.tuning.lessons import Lesson, Rows
+from src.tuning.losses import LOSSES
+from src.tuning.snapshots import State
 
 CLIP = 3.0  # largest norm of the gradient
 MEASURED_STEPS = 3

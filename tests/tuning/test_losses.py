@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from src.losses import LOSSES, cross_entropy
+from src.tuning.losses import LOSSES, cross_entropy
 
 
 def test_equal_logits_cost_the_logarithm_of_the_number_of_classes() -> None:
