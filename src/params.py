@@ -91,6 +91,7 @@ class FineTuneParams(TuneParams):
 
     lr: Rate | Auto
     warmup: Fraction
+    precision: Literal["fp32", "bf16"]
 
 
 class CrossTuneParams(Record):

@@ -46,6 +46,7 @@ class Recipe:
     batch_size: int
     label_smoothing: float
     warmup: float = 0.1
+    precision: str = "fp32"
     loss: str = "cross_entropy"
 
 
@@ -102,7 +103,10 @@ def train_epoch(
         rate = recipe.lr * schedule((epoch * len(parts) + step + 1) / (recipe.epochs * len(parts)), recipe.warmup)
         for group in state.optimiser.param_groups:
             group["lr"] = rate
-        loss = loss_of(model(inputs), torch.from_numpy(lesson.targets[part]).to(device), recipe.label_smoothing)
+        with arithmetic(recipe.precision, device):
+            logits = model(inputs)
+        targets = torch.from_numpy(lesson.targets[part]).to(device)
+        loss = loss_of(logits.float(), targets, recipe.label_smoothing)
         if not torch.isfinite(loss):
             raise UserError(_diverged(epoch + 1, step + 1, lesson.train[part], rate))
         state.optimiser.zero_grad()
@@ -120,6 +124,11 @@ def _diverged(epoch: int, step: int, rows: Rows, rate: float) -> str:
         f"the loss is not a number at epoch {epoch}, step {step} (learning rate {rate:.3g}, manifest rows {which}); "
         "try a tenth of the learning rate, or look at these images"
     )
+
+
+def arithmetic(precision: str, device: torch.device) -> torch.autocast:
+    """A training step's arithmetic: products in bf16, while weights, loss and validation stay in float32; or as is."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def finished(curve: Curve, recipe: Recipe) -> bool:
@@ -192,7 +201,9 @@ def seconds_per_image(tuned: Tuned, feed: Feed, lesson: Lesson, recipe: Recipe) 
     parts = split(np.resize(lesson.train, (MEASURED_STEPS + 1) * recipe.batch_size), recipe.batch_size)
     stamps = []
     for inputs in feed(parts, sow(0, next(trial.parameters()).device)):
-        trial(inputs).sum().backward()
+        with arithmetic(recipe.precision, inputs.device):
+            logits = trial(inputs)
+        logits.float().sum().backward()
         stamps.append(time.perf_counter())
     return (stamps[-1] - stamps[0]) / MEASURED_STEPS / recipe.batch_size
 

@@ -9,7 +9,7 @@ from tuning_workspace import backbone, digests, params, photos, run, table
 
 from src import backbones, embedding, store, tensors
 from src.images import Shards
-from src.params import RuntimeParams
+from src.params import RuntimeParams, load
 from src.stages import fine_tune
 from src.tuning import classifiers, loop
 from src.tuning.classifiers import CosineClassifier

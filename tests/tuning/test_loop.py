@@ -212,3 +212,11 @@ def test_measuring_the_speed_changes_nothing() -> None:
 def test_draws_depend_on_all_their_parts_and_nothing_else() -> None:
     assert loop.draw(0, "top_tune", "a") == loop.draw(0, "top_tune", "a")
     assert len({loop.draw(0, "top_tune", "a"), loop.draw(1, "top_tune", "a"), loop.draw(0, "top_tune", "b")}) == 3
+
+
+def test_bf16_learns_nearly_the_same_and_leaves_float32_weights() -> None:
+    exact, rough = fresh(), fresh()
+    first, second = fit(exact)[0]["loss"], fit(rough, replace(RECIPE, precision="bf16"))[0]["loss"]
+    assert first != second
+    assert second == pytest.approx(first, rel=0.02)
+    assert all(parameter.dtype == torch.float32 for parameter in rough.parameters())
