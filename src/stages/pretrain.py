@@ -1,6 +1,6 @@
 """Floor 3. Train one of the sample backbones from nothing.  python -m src.stages.pretrain supervised
 
-Checkpoints: supervised, ssl, clip. `make sample-backbones` trains all three and puts them into models/sample/checkpoints/.
+Checkpoints: supervised, ssl, clip. `make sample-backbones` trains all three, into models/sample/checkpoints/.
 """
 
 import time
