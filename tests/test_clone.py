@@ -249,6 +249,24 @@ def test_a_dataset_taken_out_leaves_nothing_behind(clone: Clone) -> None:
     assert {stage.split("@")[0] for stage in ran(colleague.dvc("repro"))} <= {"evaluate", "report"}
 
 
+def test_photos_of_your_own_need_one_entry_and_no_code(clone: Clone) -> None:
+    """A folder a class somewhere on the disk, brought in by reference, as the README says."""
+    album = clone.path.with_name("my photos")
+    shutil.copytree(clone.path / "data/raw/sample_food/photos", album)
+    clone.dvc("import-url", "-q", str(album), "data/raw/mine")
+    mine = {"reader": "folder", "protocols": {"test": {"query": "test", "gallery": "test"}}}
+    clone.edit(datasets=["mine"], catalogue={"mine": mine})
+    assert "mine: 72 images, 6 labels" in clone.run("python", "-m", "src.check")
+    stages = ran(clone.dvc("exp", "run", "-S", "strategies=[pretrained,top_tuned]"))
+    assert {stage.partition("@")[2] for stage in stages if stage.startswith(("sample", "prepare", "extract"))} == {
+        "mine"
+    }
+    assert (clone.path / "data/raw/mine").is_dir()
+    assert clone.json("metrics/pretrained.json")["mine"]["test"]["queries"] > 0
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("git", "clean", "-fdq")
+
+
 def test_a_mistake_in_params_is_one_line_before_anything_runs(clone: Clone) -> None:
     clone.edit(model="sample_spervised")
     output = clone.run("python", "-m", "src.check", code=1)
