@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,17 @@ def test_the_main_graph_is_not_linked_to_the_pretraining_of_the_sample_backbones
     assert all(os.path.normpath(out).startswith("models/sample/build") for out in outs)
     for stage in STAGES.values():
         assert not [dep for dep in stage["deps"] if dep.startswith("models/sample/build")]
+
+
+def test_every_library_that_is_imported_is_pinned() -> None:
+    """What comes along with another library today may stay away tomorrow."""
+    nodes = [node for file in MODULES for node in ast.walk(tree(file))]
+    named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    ours = {name.partition(".")[0] for name in named} - sys.stdlib_module_names - {"src"}
+    canonical = {dist.lower().replace("_", "-") for name in ours for dist in packages_distributions()[name]}
+    pinned = re.findall(r"^([\w-]+)==", (ROOT / "requirements.txt").read_text().replace("_", "-").lower(), re.M)
+    assert not canonical - set(pinned)
 
 
 def test_the_package_is_not_installed() -> None:

@@ -42,12 +42,12 @@ def main(method: str, source: str) -> None:
                 vectors, made = encode(target, unfinished)
                 made |= {"strategy": "cross_tuned", "method": method, "source": source, "target": target}
                 store.write_embeddings(kept / key, vectors, made)
-                shutil.rmtree(unfinished)
+                shutil.rmtree(unfinished, ignore_errors=True)
                 embedded.append(target)
             shutil.copytree(kept / key, out / target)
             used.add(key)
     for old in {path.name for path in kept.glob("[!.]*")} - used:
-        shutil.rmtree(kept / old)
+        shutil.rmtree(kept / old, ignore_errors=True)
     cost = meter.record() | {"targets": len(used)} | device.hardware(where)
     store.write_json(paths.cost("cross_tune", method, source) / "cost.json", cost)
     new = f"{source} -> {', '.join(embedded)}, {meter}" if embedded else "nothing new"

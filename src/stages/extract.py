@@ -29,7 +29,7 @@ def main(dataset: str) -> None:
     store.write_embeddings(paths.embeddings("pretrained", dataset), vectors, sidecar)
     cost = {**meter.record(), "precision": precision, **device.hardware(device.choose(params.runtime))}
     store.write_json(paths.cost("extract", dataset) / "cost.json", cost)
-    shutil.rmtree(scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
     print(f"extract {dataset}: {len(vectors):,} images, {vectors.shape[1]}-d, {meter}")
 
 

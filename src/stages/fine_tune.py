@@ -63,7 +63,7 @@ def main(dataset: str) -> None:
     store.write_array(place / "predictions.npy", classifiers.predict(tuned.classifier.cpu(), vectors))
     cost = loop.cost(lesson, curve, perf_counter() - start) | hardware
     store.write_json(paths.cost("fine_tune", dataset) / "cost.json", cost)
-    shutil.rmtree(scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
     print(f"{title}: {curves.describe(curve)}, {len(lesson.train):,} training images, {cost['seconds']:.1f} s")
 
 
