@@ -10,7 +10,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help repro test test-fast check sample-backbones lint
+.PHONY: help repro test test-fast check experiments sample-backbones lint
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -35,6 +35,10 @@ lint: $(VENV)/ready-dev
 	@ruff format --check .
 	@ruff check .
 	@mypy
+
+# dvc exp show has a column for each of some 1,500 metrics; these are the ones of metrics/summary.json
+experiments: $(VENV)/ready  ## the headline of every experiment
+	@dvc exp show --no-pager --drop '.*' --keep '^Experiment$$|summary.json:model$$|^model$$|mMP@5\.(pretrained|top_tuned|fine_tuned|cross_tuned)'
 
 sample-backbones: $(VENV)/ready  ## train the three sample backbones anew (minutes) into models/sample/checkpoints/
 	@dvc repro models/sample/dvc.yaml

@@ -161,6 +161,19 @@ def code_fingerprint() -> str:
     return fingerprint([[str(file.relative_to(root)), sha256(file)] for file in sorted(root.rglob("*.py"))])
 
 
+def keep_recent(folder: Path, used: set[str], runs: int = 3) -> None:
+    """Forget finished work of long ago: keep what is `used` now and the latest others, `runs` times as many in all.
+
+    So a sweep over a few models may be followed by one more dataset without doing all of them again.
+    """
+    for name in used:
+        os.utime(folder / name)
+    others = [path for path in folder.glob("[!.]*") if path.name not in used]
+    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in others[(runs - 1) * len(used) :]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
 def scratch(stage: str, key: str = "") -> Path:
     """A git-ignored folder for unfinished or reusable work, outside DVC outs and shared by queued experiments."""
     root = Path(os.environ.get("DVC_ROOT", "."))

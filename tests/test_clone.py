@@ -255,9 +255,9 @@ def test_photos_of_your_own_need_one_entry_and_no_code(clone: Clone) -> None:
     shutil.copytree(clone.path / "data/raw/sample_food/photos", album)
     clone.dvc("import-url", "-q", str(album), "data/raw/mine")
     mine = {"reader": "folder", "protocols": {"test": {"query": "test", "gallery": "test"}}}
-    clone.edit(datasets=["mine"], catalogue={"mine": mine})
+    clone.edit(datasets=["mine"], strategies=["pretrained", "top_tuned"], catalogue={"mine": mine})
     assert "mine: 72 images, 6 labels" in clone.run("python", "-m", "src.check")
-    stages = ran(clone.dvc("exp", "run", "-S", "strategies=[pretrained,top_tuned]"))
+    stages = ran(clone.dvc("exp", "run"))
     assert {stage.partition("@")[2] for stage in stages if stage.startswith(("sample", "prepare", "extract"))} == {
         "mine"
     }

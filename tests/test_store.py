@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,16 @@ def test_tidy_removes_only_what_is_not_asked_for(tmp_path: Path, capsys: pytest.
     store.tidy(tmp_path, ["cars"])
     assert [path.name for path in tmp_path.iterdir()] == ["cars"]
     assert "food" in capsys.readouterr().out
+
+
+def test_finished_work_of_the_last_runs_is_kept(tmp_path: Path) -> None:
+    for age, name in enumerate(("now", "before", "earlier", "long ago", "longer ago")):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    store.keep_recent(tmp_path, {"long ago"}, runs=3)
+    assert {path.name for path in tmp_path.iterdir()} == {"long ago", "now", "before"}
+    store.keep_recent(tmp_path, {"now"}, runs=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"long ago", "now"}
 
 
 def test_a_fingerprint_follows_content_and_nothing_else() -> None:

@@ -46,8 +46,7 @@ def main(method: str, source: str) -> None:
                 embedded.append(target)
             shutil.copytree(kept / key, out / target)
             used.add(key)
-    for old in {path.name for path in kept.glob("[!.]*")} - used:
-        shutil.rmtree(kept / old, ignore_errors=True)
+    store.keep_recent(kept, used)
     cost = meter.record() | {"targets": len(used)} | device.hardware(where)
     store.write_json(paths.cost("cross_tune", method, source) / "cost.json", cost)
     new = f"{source} -> {', '.join(embedded)}, {meter}" if embedded else "nothing new"

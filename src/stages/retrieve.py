@@ -38,8 +38,7 @@ def main(strategy: str) -> None:
                 search(kept / key, params, strategy, place)
             shutil.copytree(kept / key, folder.joinpath(*place))
             used.add(key)
-    for old in {path.name for path in kept.glob("[!.]*")} - used:
-        shutil.rmtree(kept / old, ignore_errors=True)
+    store.keep_recent(kept, used)
     print(f"retrieve {strategy}: {len(places)} galleries, {perf_counter() - start:.1f} s")
 
 

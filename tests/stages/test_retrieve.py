@@ -90,7 +90,9 @@ def test_a_dataset_that_did_not_change_is_not_searched_again(monkeypatch):
     assert searched == [("two",)]
     assert {name for name in first if first[name] != second[name]} >= {"pretrained/two/phone.safetensors"}
     assert first["pretrained/one/phone.safetensors"] == second["pretrained/one/phone.safetensors"]
-    assert len(list(Path(".scratch/retrieve/pretrained").iterdir())) == 2  # the old search of `two` is gone
+    assert (
+        len(list(Path(".scratch/retrieve/pretrained").iterdir())) == 3
+    )  # the old search of `two` may be asked for again
 
 
 def test_an_option_that_the_search_reads_makes_it_search_again():
