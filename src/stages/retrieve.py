@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from src import classification, command, manifest, neighbors, paths, progress, retrieval, runtime, store
+from src import command, manifest, neighbors, paths, progress, protocols, retrieval, runtime, store
 from src.errors import UserError
-from src.params import STRATEGIES, Params, Protocol, load
+from src.params import STRATEGIES, Params, load
 from src.registry import lookup
 
 Embeddings = NDArray[np.float32]
@@ -70,9 +70,9 @@ def check_backbone(params: Params, strategy: str, places: list[tuple[str, ...]])
 def content_key(params: Params, strategy: str, place: tuple[str, ...]) -> str:
     """Equal when nothing that the search reads has changed."""
     files = [paths.manifest(place[-1]) / "manifest.parquet", *sorted(paths.embeddings(strategy, *place).iterdir())]
-    protocols = [[name, protocol.model_dump()] for name, protocol in params.catalogue[place[-1]].protocols.items()]
+    played = [[name, protocol.model_dump()] for name, protocol in params.catalogue[place[-1]].protocols.items()]
     hashes = [store.sha256(file) for file in files]
-    return store.fingerprint(strategy, place, protocols, params.retrieve.depth, hashes, store.code_fingerprint())
+    return store.fingerprint(strategy, place, played, params.retrieve.depth, hashes, store.code_fingerprint())
 
 
 def search(out: Path, params: Params, strategy: str, place: tuple[str, ...]) -> None:
@@ -83,16 +83,17 @@ def search(out: Path, params: Params, strategy: str, place: tuple[str, ...]) -> 
     check_lengths(embeddings, folder)
     about = {key: sidecar[key] for key in ("model", "weights_sha256", "manifest_sha256")}
     about |= {"strategy": strategy, "depth": depth}
-    protocols = params.catalogue[place[-1]].protocols
+    played = params.catalogue[place[-1]].protocols
     with store.whole_folder(out) as part:
-        for name, protocol in protocols.items():
-            query, gallery = sides(table, embeddings, protocol, f"{place[-1]}.{name}")
+        for name, protocol in played.items():
+            query, gallery = protocols.sides(table, embeddings, protocol, f"{place[-1]}.{name}")
             with progress.bar(len(query), f"retrieve {strategy} {' '.join(place)} {name}", "queries") as bar:
                 found = retrieval.neighbors(query, gallery, depth, bar.update)
             neighbors.write(part / f"{name}.safetensors", found, about)
-        asked = known_queries(table, next(iter(protocols.values())), place[-1])
+        asked = protocols.known_queries(table, next(iter(played.values())), place[-1])
         if len(asked) and strategy != "cross_tuned":
-            predicted = probe(table, embeddings, asked) if strategy == "pretrained" else said(folder, sidecar)[asked]
+            tuned = strategy != "pretrained"
+            predicted = said(folder, sidecar)[asked] if tuned else protocols.probe(table, embeddings, asked)
             store.write_table(part / "predictions.parquet", pd.DataFrame({"row": asked, "predicted": predicted}))
 
 
@@ -103,37 +104,6 @@ def check_lengths(embeddings: Embeddings, folder: Path) -> None:
         raise UserError(
             f"{folder}: {(~right).sum()} vectors are not of length 1, first row {right.argmin()}; embed again"
         )
-
-
-def sides(
-    table: pd.DataFrame, embeddings: Embeddings, protocol: Protocol, place: str
-) -> tuple[retrieval.Side, retrieval.Side]:
-    """Who asks and who is searched; a UserError where a protocol has nothing to find."""
-    asking, searched = manifest.sides(table, protocol, place)
-    labels, groups = manifest.codes(table, "label"), np.arange(len(table))
-    if protocol.exclude_same:
-        grouped = (table[protocol.exclude_same] != "").to_numpy()  # an image without a group is its own
-        groups[grouped] = len(table) + manifest.codes(table, protocol.exclude_same)[grouped]
-    gallery = retrieval.Side(embeddings[searched], labels[searched], searched, groups[searched])
-    same = np.array_equal(asking, searched)
-    query = gallery if same else retrieval.Side(embeddings[asking], labels[asking], asking, groups[asking])
-    if not retrieval.count_relevant(query, gallery).any():
-        raise UserError(f"{place}: no query has another image of its label in the gallery; check its splits and labels")
-    return query, gallery
-
-
-def known_queries(table: pd.DataFrame, protocol: Protocol, place: str) -> NDArray[np.int64]:
-    """Rows of the queries whose label occurs among the images that tuning fits."""
-    asking, _ = manifest.sides(table, protocol, place)
-    known = table["label"][table["tuning"] == "train"].unique()
-    return asking[table["label"].iloc[asking].isin(known).to_numpy()]
-
-
-def probe(table: pd.DataFrame, embeddings: Embeddings, asked: NDArray[np.int64]) -> NDArray[Any]:
-    """What a linear probe, fitted on the images that tuning fits, says of the rows `asked`."""
-    train, labels = manifest.rows(table, "tuning", "train"), table["label"].to_numpy(dtype=str)
-    with threadpool_limits(1):  # its many small products wait for each other: beside a busy neighbour 30 times longer
-        return classification.linear_probe(embeddings[train], labels[train], embeddings[asked])
 
 
 def said(folder: Path, sidecar: dict[str, Any]) -> NDArray[Any]:

@@ -1,0 +1,87 @@
+"""Floor 2. From neighbours to numbers: every metric of every query, their means by place, and lines for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from src import classification, metrics
+from src.neighbors import Neighbors
+
+HEADLINE = "mMP@5"
+DECIMALS = 6
+
+Place = tuple[str, ...]  # (dataset,), or (method, source, target)
+Scores = dict[str, metrics.Values]  # metric -> [Q]
+Means = dict[str, dict[str, Any]]  # protocol, or "classification" -> metric -> value
+
+
+def means(found: Neighbors, scores: Scores, gallery: int) -> dict[str, Any]:
+    """Mean of every metric, how many asked, how many of them in vain, and among how many."""
+    values: dict[str, Any] = {metric: rounded(metrics.mean(each)) for metric, each in scores.items()}
+    lost = int((found.n_relevant == 0).sum())
+    return values | {"queries": len(found.query), "queries_without_relevant": lost, "gallery": gallery}
+
+
+def score(found: Neighbors) -> Scores:
+    """Every metric of every query, NaN where nothing is relevant, a block at a time."""
+    blocks = [metrics.score(hits, found.n_relevant[at], found.first_hit[at]) for at, hits in found.unpacked()]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in metrics.METRICS}
+
+
+def classified(table: pd.DataFrame, predictions: pd.DataFrame) -> dict[str, Any]:
+    """Scores of the predicted labels."""
+    truth = table["label"].to_numpy(dtype=str)[predictions["row"]]
+    predicted = predictions["predicted"].to_numpy(dtype=str)
+    scores = {name: rounded(function(truth, predicted)) for name, function in classification.SCORES.items()}
+    return {**scores, "images": len(truth)}
+
+
+def query_table(
+    strategy: str, place: Place, protocol: str, table: pd.DataFrame, found: Neighbors, scores: Scores
+) -> pd.DataFrame:
+    """A row a query: whose, what it is, and every metric."""
+    method, source = place[:2] if len(place) > 1 else ("", "")
+    where = {"strategy": strategy, "dataset": place[-1], "protocol": protocol, "method": method, "source": source}
+    images = table[["image_id", "label", "category"]].iloc[found.query].reset_index(drop=True)
+    return pd.DataFrame({**where, "row": found.query, **images, "n_relevant": found.n_relevant, **scores})
+
+
+def nested(results: Mapping[Place, Means]) -> dict[str, Any]:
+    """Results by place, and before them the mean headline: of the strategy, or of each method of `cross_tuned`."""
+    headlines: dict[Place, list[float]] = {}
+    for place, found in results.items():
+        headlines.setdefault(place[:-2], []).append(next(iter(found.values()))[HEADLINE])
+    tree: dict[str, Any] = {}
+    for method, values in headlines.items():
+        inside(tree, method)["mean"] = {HEADLINE: rounded(float(np.mean(values)))}
+    for place, found in results.items():
+        inside(tree, place).update(found)
+    return tree
+
+
+def inside(tree: dict[str, Any], place: Place) -> dict[str, Any]:
+    """The branch at `place`, grown where it is missing."""
+    for name in place:
+        tree = tree.setdefault(name, {})
+    return tree
+
+
+def lines(results: Mapping[Place, Means]) -> list[str]:
+    """For people: a line a dataset with its protocols, or a line a tuned encoder with the datasets it was tried on."""
+    cells: dict[str, list[str]] = {}
+    for place, found in results.items():
+        line = cells.setdefault(" ".join(place[:2]), [])
+        if len(place) > 1:
+            line.append(f"{place[-1]} {next(iter(found.values()))[HEADLINE]:.3f}")
+            continue
+        line += [f"{name} {values[HEADLINE]:.3f}" for name, values in found.items() if HEADLINE in values]
+        line += [f"accuracy {found['classification']['accuracy']:.3f}"] if "classification" in found else []
+    width = max(map(len, cells))
+    return [f"  {name:<{width}}  {'  '.join(line)}" for name, line in cells.items()]
+
+
+def rounded(value: float) -> float:
+    """As many digits as anyone compares."""
+    return round(value, DECIMALS)
