@@ -94,22 +94,6 @@ def unit(vectors: Embeddings, rows: Rows, title: str) -> Embeddings:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def embed(
-    network: nn.Module,
-    batches: Iterable[Pixels],
-    how: Preprocessing,
-    total: int,
-    title: str,
-    precision: str = "fp32",
-    device: torch.device | str = "cpu",
-) -> Embeddings:
-    """All batches of uint8 [B, H, W, 3] through the network (put into eval mode): [total, D] of length 1."""
-    network.eval()
-    with watched(total, title, Meter()) as done:
-        vectors = encode(network, batches, how, precision, device, done)
-    return unit(vectors, np.arange(len(vectors)), title)
-
-
 def embed_rows(
     backbone: Backbone,
     shards: Shards,
