@@ -29,7 +29,7 @@ def main() -> None:
 def check_weights(params: Params) -> None:
     """A local weights file must be there; whether it is the right one is the `weights` stage's business."""
     file = params.chosen.file
-    if file and not Path(file).expanduser().is_file():
+    if file and not Path(file).is_file():
         raise UserError(f"models.{params.model}.file: {file} is missing; bring the file or correct the path")
 
 
