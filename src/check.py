@@ -11,7 +11,7 @@ import pandas as pd
 from src import command, datasets, paths
 from src.datasets.raw import Raw
 from src.errors import UserError
-from src.params import Entry, Params, load
+from src.params import Entry, Model, Params, load
 from src.registry import unknown
 
 
@@ -28,7 +28,8 @@ def main() -> None:
 
 def check_weights(params: Params) -> None:
     """A local weights file must be there; whether it is the right one is the `weights` stage's business."""
-    file = params.chosen.file
+    model = params.chosen
+    file = model.file if isinstance(model, Model) else None
     if file and not Path(file).is_file():
         raise UserError(f"models.{params.model}.file: {file} is missing; bring the file or correct the path")
 

@@ -112,6 +112,15 @@ class ReportParams(Record):
     queries: Annotated[int, Field(ge=0, le=50)]
 
 
+class ServiceRuntime(Record):
+    """How embedding services are called; none of it changes a vector."""
+
+    max_images: Annotated[int, Field(ge=0)] = 0  # how many images may be paid for in a stage; 0: ask first
+    concurrency: Positive = 4
+    timeout: Rate = 60.0  # seconds
+    retries: Annotated[int, Field(ge=0)] = 6
+
+
 class RuntimeParams(Record):
     """What changes only speed; no stage declares it."""
 
@@ -119,12 +128,12 @@ class RuntimeParams(Record):
     threads: Positive | Auto = "auto"
     workers: Positive | Auto = "auto"
     batch_size: Positive = 64
+    services: ServiceRuntime = ServiceRuntime()
 
 
 class PreprocessingOverride(Record):
     """What differs from the library's own preprocessing of a checkpoint."""
 
-    size: Positive | None = None
     crop: Annotated[float, Field(gt=0, le=1)] | None = None
     squash: bool | None = None
     interpolation: Literal["bilinear", "bicubic", "lanczos"] | None = None
@@ -135,21 +144,45 @@ class PreprocessingOverride(Record):
 class Model(Record):
     """A backbone: where it comes from and what differs from its library's own configuration."""
 
-    library: Literal["timm", "sample"]
-    checkpoint: str
-    family: Literal["supervised", "self_supervised", "text_image"]
-    licence: str
-    revision: str | None = None
-    file: str | None = None
+    library: Literal["sample", "timm", "open_clip", "transformers"]
+    checkpoint: str  # as the library names it
+    revision: str | None = None  # branch, tag or commit on the hub; none is its main branch
+    url: str | None = None  # weights that no hub has, as a web address
+    file: str | None = None  # weights brought along: a file, or a folder laid out as on the hub
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    family: Literal["supervised", "self_supervised", "text_image", "domain_specific", "unknown"] = "unknown"
+    size: Positive | None = None  # pixels a side; none is the checkpoint's own
+    licence: str = "unknown"
     preprocessing: PreprocessingOverride = PreprocessingOverride()
     lr: Rate = 1e-4  # of fine-tuning, where fine_tune.lr is auto; suits pretrained networks of any usual size
+    trainable: bool = True
 
     @model_validator(mode="after")
-    def _file_has_its_hash(self) -> "Model":
+    def _weights_are_named_once(self) -> "Model":
         if self.file and not self.sha256:
             raise ValueError("a `file` needs its `sha256` beside it, so that its content is a param (run sha256sum)")
+        if self.file and self.url:
+            raise ValueError("has a `file` and a `url`; leave one out")
         return self
+
+
+class ServiceModel(Record):
+    """An embedding service: an image goes to an HTTP API and a vector comes back."""
+
+    library: Literal["api"]
+    service: Literal["cohere", "openai", "vertex", "voyage"]  # whose request format
+    checkpoint: str  # the model's name there
+    endpoint: Annotated[str, Field(pattern="^https?://")] | None = None  # none is the service's own address
+    key: Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]*$")] | None = None  # name of the environment variable with it
+    dim: Positive | None = None  # asked for where the service lets one choose
+    size: Positive = 512  # pixels of the longer side of what is sent; smaller photos go as they are
+    price: Annotated[float, Field(ge=0)] | None = None  # of 1,000 images, in whatever currency
+    family: Literal["proprietary"] = "proprietary"
+    licence: str = "terms of the service"
+    trainable: Literal[False] = False
+
+
+AnyModel = Annotated[Model | ServiceModel, Field(discriminator="library")]
 
 
 class Protocol(Record):
@@ -167,31 +200,63 @@ class Dataset(Record):
     splits: dict[str, str] = {}  # the dataset's own split name -> ours
 
 
-class FolderDataset(Dataset):
+class UnsplitDataset(Dataset):
+    """A dataset that may have no splits of its own."""
+
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.4  # used when it has none
+
+
+class OfficialDataset(Dataset):
+    """A public dataset in its official layout."""
+
+    reader: Literal["food101", "food2k", "grocery", "inshop", "products10k", "rp2k", "sop"]
+    strict: bool = True  # False accepts other counts than the official ones
+
+
+class Cars196Dataset(Dataset):
+    """Stanford Cars, with the split of its authors or the one that metric learning uses (classes 1-98, 99-196)."""
+
+    reader: Literal["cars196"]
+    split: Literal["classification", "metric_learning"] = "classification"
+    strict: bool = True
+
+
+class FashionDataset(UnsplitDataset):
+    """Fashion Product Images, with the column of styles.csv that counts as the label."""
+
+    reader: Literal["fashion"]
+    label: Literal["masterCategory", "subCategory", "articleType"] = "masterCategory"
+    strict: bool = True
+
+
+class FolderDataset(UnsplitDataset):
     """A folder a class, optionally below a folder a split."""
 
     reader: Literal["folder"]
-    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.4  # used when there are no split folders
 
 
-class TableDataset(Dataset):
+class TableDataset(UnsplitDataset):
     """A csv or parquet table with a row an image."""
 
     reader: Literal["table"]
     table: str
     columns: dict[str, str] = {}  # our column -> the table's
-    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.4  # used when there is no split column
 
 
-class GroceryDataset(Dataset):
-    """The Grocery Store Dataset in its official layout."""
-
-    reader: Literal["grocery"]
-    strict: bool = True  # False accepts a subset of the official counts
+Entry = Annotated[
+    OfficialDataset | Cars196Dataset | FashionDataset | FolderDataset | TableDataset, Field(discriminator="reader")
+]
 
 
-READERS = ("folder", "table", "grocery")
-Entry = Annotated[FolderDataset | TableDataset | GroceryDataset, Field(discriminator="reader")]
+class Published(Record):
+    """A number that somebody else published for `pretrained`, to be printed beside ours."""
+
+    model: str
+    dataset: str
+    protocol: str
+    metric: str  # as in metrics/<strategy>.json
+    value: float
+    source: str
 
 
 class Params(Record):
@@ -210,8 +275,10 @@ class Params(Record):
     retrieve: RetrieveParams
     report: ReportParams
     runtime: RuntimeParams = RuntimeParams()
-    models: dict[Slug, Model]
+    models: dict[Slug, AnyModel]
     catalogue: dict[Name, Entry]
+    suites: dict[Slug, Annotated[list[str], Field(min_length=1)]] = {}
+    published: list[Published] = []
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Params":
@@ -224,12 +291,27 @@ class Params(Record):
             names = getattr(self, key)
             if twice := {name for name in names if names.count(name) > 1}:
                 raise ValueError(f"{key} names {', '.join(sorted(twice))} twice; once is enough")
+        for name in (dataset for suite in self.suites.values() for dataset in suite):
+            _known(name, self.catalogue, "dataset of a suite")
         if "cross_tuned" in self.strategies and len(self.datasets) < 2:
             raise ValueError("cross_tuned needs two datasets or more; add one or take cross_tuned out of strategies")
         return self
 
+    @model_validator(mode="after")
+    def _the_model_can_be_trained(self) -> "Params":
+        tuned = {"fine_tuned"} & {
+            *self.strategies,
+            *(self.cross_tune.methods if "cross_tuned" in self.strategies else []),
+        }
+        if tuned and not self.chosen.trainable:
+            raise ValueError(
+                f"model '{self.model}' cannot be trained; run it with -S 'strategies=[pretrained,top_tuned]'"
+                " (cross_tuned goes too, with cross_tune.methods=[top_tuned])"
+            )
+        return self
+
     @property
-    def chosen(self) -> Model:
+    def chosen(self) -> Model | ServiceModel:
         """The model this workspace is about."""
         return self.models[self.model]
 
@@ -263,7 +345,7 @@ def _line(error: ValidationError, raw: Any, place: str) -> str:
     if not isinstance(raw, dict):
         return f"{place} holds no keys; compare it with the one in git (git diff {place})"
     first, *more = error.errors()
-    key = ".".join(str(part) for part in first["loc"] if part not in READERS)
+    key = ".".join(str(part) for part in _untagged(first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = f"is not a known key.{nearest(str(first['loc'][-1]), _siblings(first['loc']))}"
@@ -275,6 +357,11 @@ def _line(error: ValidationError, raw: Any, place: str) -> str:
     return f"{place}: {key} {message}{tail}" if key else f"{message}{tail}"
 
 
+def _untagged(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Without the third part, where pydantic names the kind of entry it took: models.siglip.open_clip.size."""
+    return location[:2] + location[3:] if location[:1] in (("models",), ("catalogue",)) else location
+
+
 def _short(value: Any) -> str:
     """A value as it fits into a line."""
     text = repr(value)
@@ -283,6 +370,11 @@ def _short(value: Any) -> str:
 
 def _siblings(location: tuple[int | str, ...]) -> list[str]:
     """Every key of any record that could have been meant at this place."""
-    inner: list[type[Record]] = [*Record.__subclasses__(), *TuneParams.__subclasses__(), *Dataset.__subclasses__()]
+    inner: list[type[Record]] = _below(Record)
     records = [Params] if len(location) == 1 else inner
     return sorted({name for record in records for name in record.model_fields})
+
+
+def _below(record: type[Record]) -> list[type[Record]]:
+    """Every kind of a record, and their kinds."""
+    return [other for child in record.__subclasses__() for other in (child, *_below(child))]

@@ -21,8 +21,10 @@ from src.registry import lookup
 
 # Named, not imported: importing timm alone takes longer than embedding with a sample backbone.
 LIBRARIES = {
+    "open_clip": "src.backbones.open_clip",
     "sample": "src.backbones.sample",
     "timm": "src.backbones.timm",
+    "transformers": "src.backbones.transformers",
 }
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
 
@@ -68,7 +70,7 @@ def fetch(slug: str, model: Model, folder: Path) -> dict[str, Any]:
 
 def _complete(folder: Path, slug: str, model: Model, details: dict[str, Any]) -> dict[str, Any]:
     """Add what is the same for every library, and find the dimension by trying the network."""
-    override = model.preprocessing.model_dump(exclude_none=True)
+    override = model.preprocessing.model_dump(exclude_none=True) | ({"size": model.size} if model.size else {})
     config = {"model": slug, "library": model.library, "checkpoint": model.checkpoint, **details}
     config["preprocessing"] = asdict(Preprocessing(**{**details["preprocessing"], **override}))
     config |= {"family": model.family, "licence": model.licence, "weights_sha256": store.sha256(folder / WEIGHTS)}

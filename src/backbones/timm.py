@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from src.backbones import checkpoint, hub
 from src.errors import UserError
 from src.images import FILTERS
-from src.params import Model, PreprocessingOverride
+from src.params import Model
 from src.registry import nearest
 
 FILENAME = "model.safetensors"  # in every repository of timm's on the hub
@@ -32,13 +32,13 @@ def fetch(model: Model, folder: Path) -> dict[str, Any]:
     """
     check_name(model.checkpoint)
     file, source, revision = obtain(model)
-    arguments = build_arguments(model.checkpoint, model.preprocessing.size)
+    arguments = build_arguments(model.checkpoint, model.size)
     network = fill(model.checkpoint, arguments, checkpoint.read(file), source)
     checkpoint.write(folder / "weights.safetensors", network)
     return {
         "architecture": model.checkpoint,
         "build": arguments,
-        "preprocessing": preprocessing(resolve_model_data_config(network), model.preprocessing),
+        "preprocessing": preprocessing(resolve_model_data_config(network), model),
         "source": source,
         "revision": revision,
     }
@@ -128,14 +128,15 @@ def misfits(message: str) -> str:
     return "; ".join(found) or " ".join(message.split())[:300]
 
 
-def preprocessing(settings: dict[str, Any], override: PreprocessingOverride) -> dict[str, Any]:
+def preprocessing(settings: dict[str, Any], model: Model) -> dict[str, Any]:
     """timm's settings of a checkpoint in our words; a UserError where ours cannot follow and nothing overrides it."""
+    override = model.preprocessing
     mode, crop, interpolation = settings["crop_mode"], settings["crop_pct"], settings["interpolation"]
     _, height, width = settings["input_size"]
     if mode not in ("center", "squash") and override.squash is None:
         raise UserError(f"it wants its images padded to a square ({mode}), which we do not; set preprocessing.squash")
-    if height != width and override.size is None:
-        raise UserError(f"it wants images of {height} x {width}, ours are square; set preprocessing.size")
+    if height != width and model.size is None:
+        raise UserError(f"it wants images of {height} x {width}, ours are square; set `size`")
     if interpolation not in FILTERS and override.interpolation is None:
         raise UserError(f"it wants interpolation '{interpolation}'; set preprocessing.interpolation")
     return {

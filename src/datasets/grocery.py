@@ -11,13 +11,13 @@ import pandas as pd
 
 from src.datasets.raw import Raw
 from src.errors import UserError
-from src.params import GroceryDataset
+from src.params import OfficialDataset
 
 CLASSES = "classes.csv"
 COUNTS = {"train": 2640, "val": 296, "test": 2485, "iconic": 81}
 
 
-def read(raw: Raw, entry: GroceryDataset, place: str) -> pd.DataFrame:
+def read(raw: Raw, entry: OfficialDataset, place: str) -> pd.DataFrame:
     """A row an image: file, label (class), category (coarse class), split (train, val, test, iconic) and caption.
 
     The caption is the shop's description, of iconic pictures alone. A UserError where counts are not the official ones

@@ -16,7 +16,7 @@ import torch
 from src import backbones, command, device, embedding, manifest, paths, store, tensors
 from src.backbones import Backbone
 from src.images import Shards
-from src.params import Params, load
+from src.params import Model, Params, load
 from src.runtime import workers
 from src.tuning import classifiers, curves, lessons, loop
 from src.tuning.classifiers import CosineClassifier, Tuned
@@ -69,8 +69,9 @@ def main(dataset: str) -> None:
 
 def choose_recipe(params: Params) -> Recipe:
     """The hyper-parameters of params.yaml, with the model's own learning rate where fine_tune.lr is auto."""
-    options = params.fine_tune.model_dump()
-    return Recipe(**{**options, "lr": params.chosen.lr if options["lr"] == "auto" else options["lr"]})
+    options, model = params.fine_tune.model_dump(), params.chosen
+    assert isinstance(model, Model), "params refuses to fine-tune a service"
+    return Recipe(**{**options, "lr": model.lr if options["lr"] == "auto" else options["lr"]})
 
 
 def begin(backbone: Backbone, photos: Photos, lesson: Lesson, recipe: Recipe, seed: int, where: torch.device) -> Tuned:

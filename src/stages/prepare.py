@@ -14,7 +14,7 @@ from src import command, datasets, manifest, paths, runtime, splits, store
 from src.datasets import intake
 from src.datasets.raw import Raw
 from src.errors import UserError
-from src.params import Dataset, FolderDataset, PrepareParams, TableDataset, load
+from src.params import Dataset, PrepareParams, UnsplitDataset, load
 from src.registry import lookup
 
 
@@ -42,7 +42,7 @@ def assign(images: pd.DataFrame, entry: Dataset, how: PrepareParams, place: str)
         raise UserError(f"{place}: all {len(images)} images have one label; retrieval needs two labels or more")
     images["group"] = splits.merge(images["group"], images["image_id"], images["sha256"])
     if "split" not in images:
-        assert isinstance(entry, FolderDataset | TableDataset), entry
+        assert isinstance(entry, UnsplitDataset), entry
         images["split"] = splits.divide(images["label"], images["group"], entry.test_fraction, how.seed)
     for name, protocol in entry.protocols.items():
         manifest.sides(images, protocol, f"{place}.protocols.{name}")

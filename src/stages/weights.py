@@ -4,13 +4,15 @@ python -m src.stages.weights
 """
 
 from src import backbones, command, paths
-from src.params import load
+from src.params import Model, load
 
 
 def main() -> None:
     """Read models.<model>, fetch, write."""
     params = load()
-    made = backbones.fetch(params.model, params.chosen, paths.BACKBONE)
+    model = params.chosen
+    assert isinstance(model, Model), model
+    made = backbones.fetch(params.model, model, paths.BACKBONE)
     print(f"weights {params.model}: {made['checkpoint']} from {made['source']}, {made['dim']}-d, {made['licence']}")
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from src import images
 from src.backbones import timm as adapter
 from src.errors import UserError
-from src.params import Model, PreprocessingOverride
+from src.params import Model
 
 
 def network(name: str, **arguments: object) -> nn.Module:
@@ -63,7 +63,7 @@ def test_pixels_equal_timms_own_transform(squash: bool, size: tuple[int, int]) -
     noise = np.random.default_rng(0).integers(0, 256, (size[1] // 4, size[0] // 4, 3), np.uint8)
     data = io.BytesIO()
     Image.fromarray(noise).resize(size).save(data, "JPEG")
-    how = images.Preprocessing(**adapter.preprocessing(settings, PreprocessingOverride()))
+    how = images.Preprocessing(**adapter.preprocessing(settings, entry("test_vit", None)))
     theirs = create_transform(**settings)(Image.open(data))
     ours = torch.tensor(images.preprocess(images.decode(data.getvalue()), how)).permute(2, 0, 1) / 255
     mean, std = (torch.tensor(values)[:, None, None] for values in (how.mean, how.std))
@@ -73,7 +73,7 @@ def test_pixels_equal_timms_own_transform(squash: bool, size: tuple[int, int]) -
 def test_another_image_size_resizes_the_positions_and_is_remembered(tmp_path: Path) -> None:
     file = tmp_path / "w.safetensors"
     save_file(network("test_vit").state_dict(), file)
-    config = adapter.fetch(entry("test_vit", file, preprocessing={"size": 96}), tmp_path)
+    config = adapter.fetch(entry("test_vit", file, size=96), tmp_path)
     assert config["build"] == {"img_size": [96, 96]}
     assert load_file(tmp_path / "weights.safetensors")["pos_embed"].shape == (1, (96 // 16) ** 2 + 1, 64)
     assert adapter.build(config)(torch.zeros(1, 3, 96, 96)).shape == (1, 64)
@@ -134,8 +134,9 @@ def test_the_hub_is_asked_for_the_repository_and_revision_of_the_checkpoint(monk
 def test_what_our_preprocessing_cannot_do_must_be_overridden(setting: dict, override: dict, says: str) -> None:
     settings = resolve_model_data_config(network("test_vit")) | setting
     with pytest.raises(UserError, match=says):
-        adapter.preprocessing(settings, PreprocessingOverride())
-    adapter.preprocessing(settings, PreprocessingOverride(**override))
+        adapter.preprocessing(settings, entry("test_vit", None))
+    size = override.pop("size", None)
+    adapter.preprocessing(settings, entry("test_vit", None, size=size, preprocessing=override))
 
 
 def test_a_hash_in_params_holds_for_the_hub_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from src import datasets
 from src.datasets.raw import Raw
 from src.errors import UserError
-from src.params import GroceryDataset, Protocol
+from src.params import OfficialDataset, Protocol
 
 HEADER = (
     "Class Name (str),Class ID (int),Coarse Class Name (str),Coarse Class ID (int),"
@@ -32,7 +32,7 @@ def table(root: Path, strict: bool = False, **changes: str) -> pd.DataFrame:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     protocol = Protocol(query="test", gallery="iconic")
-    entry = GroceryDataset(reader="grocery", protocols={"iconic": protocol}, strict=strict)
+    entry = OfficialDataset(reader="grocery", protocols={"iconic": protocol}, strict=strict)
     return datasets.read(Raw(root.parent if root.name == "dataset" else root), entry, "catalogue.grocery")
 
 
@@ -74,7 +74,7 @@ def test_a_line_that_is_not_of_the_layout_is_shown(tmp_path: Path, line: str) ->
 def test_missing_lists_are_named(tmp_path: Path) -> None:
     table(tmp_path)
     (tmp_path / "val.txt").unlink()
-    entry = GroceryDataset(reader="grocery", protocols={"iconic": Protocol(query="test", gallery="iconic")})
+    entry = OfficialDataset(reader="grocery", protocols={"iconic": Protocol(query="test", gallery="iconic")})
     with pytest.raises(UserError, match=r"holds no val.txt"):
         datasets.read(Raw(tmp_path), entry, "catalogue.grocery")
     (tmp_path / "classes.csv").unlink()
