@@ -2,21 +2,25 @@
 
 import argparse
 import inspect
+import os
 import sys
 from collections.abc import Callable
 
 from src.errors import UserError
 
 
-def run(main: Callable[..., None]) -> None:
+def run(main: Callable[..., None], network: bool = False) -> None:
     """Run `main` with one positional argument for each of its parameters; its module's docstring is the --help.
 
-    Exit code 1 after a UserError, 130 after Ctrl-C; anything else is our own slip and keeps its traceback.
+    Without `network` the hub's client, which libraries ask for files on their own, is switched off before any of them
+    is imported. Exit code 1 after a UserError, 130 after Ctrl-C; anything else is our own slip and keeps its traceback.
     """
     module = inspect.getmodule(main)
     parser = argparse.ArgumentParser(description=module.__doc__ if module else None)
     for name in inspect.signature(main).parameters:
         parser.add_argument(name)
+    if not network:
+        os.environ["HF_HUB_OFFLINE"] = "1"
     guard(main, **vars(parser.parse_args()))
 
 

@@ -1,5 +1,6 @@
 """Floor 2. From pixels to embeddings: float32 vectors of length 1, row i for image i."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from src import device as devices
 from src import images, store
-from src.backbones import Backbone
+from src.backbones import PACKAGES, Backbone
 from src.errors import UserError
 from src.images import Pixels, Preprocessing, Rows, Shards
 from src.params import RuntimeParams
@@ -26,8 +27,8 @@ from src.runtime import workers
 Embeddings = NDArray[np.float32]
 
 CHUNK = 2048  # images, about: what an interruption costs at most
-MEASURED = 5.0  # seconds of work before the rest is estimated
-LONG = 60.0  # seconds left from which the estimate is worth a line
+TRIED = 4  # images by which the time is estimated
+LONG = 30.0  # seconds of work from which the estimate is worth a line
 
 
 @dataclass
@@ -66,7 +67,7 @@ def encode(
     how: Preprocessing,
     precision: str,
     device: torch.device | str,
-    done: Callable[[int], None],
+    done: Callable[[int], None] = lambda count: None,
 ) -> Embeddings:
     """Batches of uint8 [B, H, W, 3] through the network: float32 [N, D], as long as the network makes them.
 
@@ -117,6 +118,11 @@ def embed_rows(
     left = np.concatenate([distinct[:0], *(distinct[chunk] for chunk in chunks if chunk not in kept)])
     stream = images.batches(shards, left, how, size, workers(runtime))
 
+    def run(rows: Rows) -> Embeddings:
+        return encode(network, images.batches(shards, rows, how, TRIED, workers(runtime)), how, precision, device)
+
+    if len(left) > 16 * TRIED and (seconds := estimate(run, left)) > LONG:
+        print(f"{title}: {len(left):,} images, about {in_words(seconds)} here", file=sys.stderr)
     embeddings = np.empty((len(shards), backbone.config["dim"]), np.float32)
     with watched(len(left), title, meter or Meter()) as done:
         for chunk in chunks:
@@ -132,6 +138,26 @@ def embed_rows(
     return embeddings
 
 
+def estimate(run: Callable[[Rows], Embeddings], rows: Rows) -> float:
+    """Seconds that `run` will take for all of `rows`, by a few of them, tried after one that warms up."""
+    run(rows[:1])
+    start = perf_counter()
+    run(rows[:TRIED])
+    return (perf_counter() - start) / TRIED * len(rows)
+
+
+def in_words(seconds: float) -> str:
+    """A duration, as exactly as an estimate deserves.
+
+    >>> [in_words(seconds) for seconds in (44.4, 600, 9000)]
+    ['44 s', '10 min', '2 h 30 min']
+    """
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def spans(count: int, batch_size: int) -> list[range]:
     """0..count in chunks of whole batches (the last may be cut), so that one stream of batches serves them all.
 
@@ -144,23 +170,14 @@ def spans(count: int, batch_size: int) -> list[range]:
 
 @contextmanager
 def watched(total: int, title: str, meter: Meter) -> Iterator[Callable[[int], None]]:
-    """Progress of `total` images: gives the function to call with the number of images just done.
-
-    It keeps the meter and says once how long the rest takes, when that is long.
-    """
-    start, told = perf_counter(), False
+    """Progress of `total` images: gives the function to call with the number of images just done; keeps the meter."""
+    start = perf_counter()
     with bar(total, title) as progress:
 
         def done(count: int) -> None:
-            nonlocal told
             progress.update(count)
             meter.images += count
             meter.seconds = perf_counter() - start
-            if not told and meter.seconds > MEASURED:
-                told = True
-                left = (total - meter.images) / meter.rate
-                if left > LONG:
-                    progress.write(f"{title}: {total:,} images at {meter.rate:.1f}/s, {left / 60:.0f} min to go")
 
         yield done
 
@@ -168,9 +185,11 @@ def watched(total: int, title: str, meter: Meter) -> Iterator[Callable[[int], No
 def provenance(backbone: Backbone, precision: str) -> dict[str, Any]:
     """What a sidecar says about how vectors came about, besides strategy, manifest and encoder."""
     config = backbone.config
-    packages = ["torch", "pillow", "numpy", *(["timm"] if config["library"] == "timm" else [])]
+    packages = ["torch", "pillow", "numpy", *PACKAGES[config["library"]]]
     return {
         "model": config["model"],
+        "parameters": config["parameters"],  # of the backbone
+        "gmacs": config["gmacs"],  # of the backbone, an image
         "precision": precision,
         "engine": "torch",
         "preprocessing": config["preprocessing"],

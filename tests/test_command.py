@@ -1,5 +1,7 @@
 """How modules become commands."""
 
+import os
+
 import pytest
 
 from src import command
@@ -37,6 +39,22 @@ def test_ctrl_c_leaves_without_a_traceback(capsys: pytest.CaptureFixture[str]) -
         command.guard(interrupted)
     assert caught.value.code == 130
     assert "again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("network", "offline"), [(True, None), (False, "1")])
+def test_the_hub_is_switched_off_unless_a_command_says_it_needs_it(
+    network: bool, offline: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["stage"])
+    monkeypatch.setenv("HF_HUB_OFFLINE", "")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    seen = []
+
+    def main() -> None:
+        seen.append(os.environ.get("HF_HUB_OFFLINE"))
+
+    command.run(main, network)
+    assert seen == [offline]
 
 
 def test_arguments_come_from_the_signature(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,11 @@ def packed(folder: Path, blobs: list[bytes | int]) -> Shards:
 
 
 def backbone(network: nn.Module, dim: int, how: Preprocessing = HOW) -> Backbone:
-    return Backbone(network.eval(), how, {"dim": dim, "model": "toy", "library": "timm", "preprocessing": {}})
+    return Backbone(
+        network.eval(),
+        how,
+        {"dim": dim, "model": "toy", "library": "timm", "preprocessing": {}, "parameters": 0, "gmacs": 0.0},
+    )
 
 
 def runtime(batch_size: int = 2) -> RuntimeParams:
@@ -171,16 +175,40 @@ def test_with_every_chunk_kept_nothing_is_embedded_again(several: Shards, tmp_pa
     assert meter.record() == {"images": 0, "seconds": 0.0, "images_per_second": None}
 
 
-def test_long_work_is_announced_once_and_short_work_never(monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
-    clock = iter(range(0, 1000, 6))
-    monkeypatch.setattr(embedding, "perf_counter", lambda: float(next(clock)))
-    with embedding.watched(1000, "extract toys", embedding.Meter()) as done:
-        done(10)
-        done(10)
-    assert capsys.readouterr().out == "extract toys: 1,000 images at 1.7/s, 10 min to go\n"
-    with embedding.watched(20, "extract toys", embedding.Meter()) as done:
-        done(10)
-    assert capsys.readouterr().out == ""
+class Announced(Exception):
+    """Stands in for the first batch of the real work."""
+
+
+def test_long_work_says_how_long_before_it_starts_and_short_work_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blobs: list[bytes | int] = [picture(red, 0, 0) for red in range(100)]
+    shards = packed(tmp_path / "shards", blobs)
+
+    def first_batch(*_: object) -> None:
+        raise Announced
+
+    monkeypatch.setattr(embedding, "watched", first_batch)
+    for seconds, line in ((24, "t: 100 images, about 10 min here\n"), (1, "")):
+        clock = iter((0.0, seconds))
+        monkeypatch.setattr(embedding, "perf_counter", lambda clock=clock: next(clock))
+        with pytest.raises(Announced):
+            embedding.embed_rows(backbone(Means(), 3), shards, "fp32", runtime(), "t")
+        assert capsys.readouterr().err == line
+
+
+def test_the_estimate_is_by_the_image_and_does_not_count_the_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    clock = [0.0]
+
+    def run(rows: np.ndarray) -> np.ndarray:
+        calls.append(len(rows))
+        clock[0] += 60.0 if len(calls) == 1 else 2.0
+        return np.zeros((len(rows), 1), np.float32)
+
+    monkeypatch.setattr(embedding, "perf_counter", lambda: clock[0])
+    assert embedding.estimate(run, np.arange(1000)) == 500.0
+    assert calls == [1, embedding.TRIED]
 
 
 def test_the_sidecar_says_how_vectors_came_about() -> None:

@@ -149,6 +149,20 @@ def test_light_stages_do_not_import_torch(name: str) -> None:
     assert ran.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("name", ["extract", "fine_tune", "cross_tune"])
+def test_a_stage_that_embeds_cannot_reach_the_hub(name: str) -> None:
+    """Its client reads HF_HUB_OFFLINE when it is first imported: src.command must come before any library."""
+    code = (
+        f"import sys, os, src.stages.{name} as stage; from src import command; from src.backbones import library\n"
+        "assert 'huggingface_hub' not in sys.modules\n"
+        "command.guard = lambda main, **arguments: library('timm')\n"
+        "sys.argv = ['stage', *'ab'[:stage.main.__code__.co_argcount]]; command.run(stage.main)\n"
+        "from huggingface_hub import constants; print(constants.HF_HUB_OFFLINE)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "True"
+
+
 def test_every_rendered_family_has_its_stage_and_its_catalogue_entry() -> None:
     from src.sample.catalogue import FAMILIES
 

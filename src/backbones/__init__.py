@@ -26,6 +26,13 @@ LIBRARIES = {
     "timm": "src.backbones.timm",
     "transformers": "src.backbones.transformers",
 }
+# whose versions can change an embedding, beside torch, pillow and numpy
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "open_clip": ("open_clip_torch", "timm"),
+    "sample": (),
+    "timm": ("timm",),
+    "transformers": ("transformers",),
+}
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
 
 

@@ -36,7 +36,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     images.write_shards(paths.shards("toys"), [*photos[:3], 0])
 
     torch.manual_seed(0)
-    config = {**sample.ARCHITECTURE, "dim": sample.DIM, "library": "sample", "model": "toy_model"}
+    config = {
+        **sample.ARCHITECTURE,
+        "dim": sample.DIM,
+        "library": "sample",
+        "model": "toy_model",
+        "parameters": 1,
+        "gmacs": 0.1,
+    }
     config["preprocessing"] = {"size": 64, "mean": [0.5] * 3, "std": [0.25] * 3}
     backbones.save(paths.BACKBONE, sample.build(sample.ARCHITECTURE), config)
     return tmp_path

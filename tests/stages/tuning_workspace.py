@@ -95,6 +95,7 @@ def photos(root: Path, dataset: str, rows: pd.DataFrame, seed: int = 0) -> Shard
 def backbone(folder: Path, extra: Mapping[str, object] = MappingProxyType({})) -> Backbone:
     """A sample backbone of a few thousand weights for 16 px, as the stage `weights` leaves it."""
     config = {"model": "toy", "library": "sample", "build": {"stem": 4, "channels": [4, 8, 8, 8]}, "dim": 8}
+    config |= {"parameters": 1, "gmacs": 0.1}
     config["preprocessing"] = {"size": 16, "mean": [0.5] * 3, "std": [0.25] * 3}
     torch.manual_seed(0)
     network = sample.build(config)
