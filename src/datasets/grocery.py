@@ -15,7 +15,12 @@ from src.errors import UserError
 from src.params import OfficialDataset
 
 CLASSES = "classes.csv"
-OFFICIAL = {"train": Official(2640), "val": Official(296), "test": Official(2485), "iconic": Official(81, 81)}
+OFFICIAL = {
+    "train": Official(2640, 81),
+    "val": Official(296, 60),
+    "test": Official(2485, 81),
+    "iconic": Official(81, 81),
+}
 
 
 def read(raw: Raw, entry: OfficialDataset, place: str) -> pd.DataFrame:

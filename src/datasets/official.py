@@ -1,4 +1,4 @@
-"""Floor 1. What readers of public datasets share: finding the files of a layout, reading its lists, checking its counts.
+"""Floor 1. What readers of public datasets share: finding a layout's files, reading its lists, checking its counts.
 
 Each takes the layout as its authors hand it out. A folder that an archive adds on top is passed over.
 """
@@ -22,7 +22,7 @@ class Official(NamedTuple):
 
 
 def find(raw: Raw, name: str, reader: str) -> str:
-    """The full name of the file called `name` ('train.txt', 'Eval/list.txt'): the least deep one. A UserError if none."""
+    """The full name of the file called `name` ('train.txt', 'Eval/list.txt'), the least deep; a UserError if none."""
     found = [full for full in raw.names if full == name or full.endswith(f"/{name}")]
     if not found:
         raise _absent(raw, name, reader)
@@ -62,7 +62,7 @@ def lines(raw: Raw, name: str, reader: str) -> list[str]:
 
 
 def table(raw: Raw, name: str, columns: Collection[str], reader: str, separator: str = ",") -> pd.DataFrame:
-    """A csv file with a header, every cell as it is written. A UserError where a row or one of `columns` is not whole."""
+    """A csv file with a header, cells as they are written. A UserError where a row or one of `columns` is not whole."""
     text = _text(raw, name, reader)
     try:
         rows = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
@@ -77,7 +77,7 @@ def table(raw: Raw, name: str, columns: Collection[str], reader: str, separator:
 
 
 def check(records: pd.DataFrame, official: Mapping[str, Official], raw: Raw, place: str) -> None:
-    """A UserError where the images or labels of a split are not as many as in the whole dataset. Readers call it if strict."""
+    """A UserError where a split has other counts than in the whole dataset; readers of a strict entry call it."""
     differences = []
     for split, whole in official.items():
         labels = records["label"][records["split"] == split]

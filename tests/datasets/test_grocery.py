@@ -26,9 +26,11 @@ FILES = {
     "iconic-images-and-descriptions/Fruit/Apple/Gala_Iconic.jpg": "",
 }
 
+NAMES = {"train": "train.txt", "val": "val.txt", "test": "test.txt", "classes": "classes.csv"}
+
 
 def table(root: Path, strict: bool = False, **changes: str) -> pd.DataFrame:
-    for name, text in (FILES | {f"{name}.txt": text for name, text in changes.items()}).items():
+    for name, text in (FILES | {NAMES[name]: text for name, text in changes.items()}).items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     protocol = Protocol(query="test", gallery="iconic")
@@ -52,17 +54,21 @@ def test_the_official_layout_is_read_from_the_repository_or_its_dataset_folder(t
 
 def test_counts_are_the_official_ones_unless_a_subset_is_accepted(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"train has 2 images, the official dataset 2,640; .*catalogue.grocery.strict: false"
+        UserError,
+        match=r"train has 2 images of 2 labels, the official dataset 2,640 of 81; .*"
+        r"iconic has 2 images of 2 labels, .*catalogue.grocery.strict: false",
     ):
         table(tmp_path, strict=True)
 
 
 def test_the_official_counts_pass(tmp_path: Path) -> None:
-    def lines(count: int) -> str:
-        return "".join(f"{i}.jpg, {i % 2}, 0\n" for i in range(count))
+    def lines(count: int, labels: int = 81) -> str:
+        return "".join(f"{i}.jpg, {i % labels}, 0\n" for i in range(count))
 
-    with pytest.raises(UserError, match="iconic has 2 images, the official dataset 81"):
-        table(tmp_path, strict=True, train=lines(2640), val=lines(296), test=lines(2485))
+    classes = HEADER + "".join(f"Fruit {i},{i},Fruit,0,/{i}_iconic.jpg,/{i}.txt\n" for i in range(81))
+    (tmp_path / "dataset").mkdir()
+    lists = {"train": lines(2640), "val": lines(296, 60), "test": lines(2485)}
+    assert len(table(tmp_path / "dataset", strict=True, classes=classes, **lists)) == 2640 + 296 + 2485 + 81
 
 
 @pytest.mark.parametrize("line", ["test/a.jpg, 9, 0", "test/a.jpg", "test/a.jpg; 0; 0"])
