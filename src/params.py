@@ -351,10 +351,24 @@ def _line(error: ValidationError, raw: Any, place: str) -> str:
         message = f"is not a known key.{nearest(str(first['loc'][-1]), _siblings(first['loc']))}"
     elif first["type"] == "missing":
         message = "is missing; add it"
+    elif first["type"].startswith("union_tag"):
+        message = _of_no_kind(first)
+    elif key.endswith(".key"):
+        message = "must be the NAME of an environment variable, in capitals; never write a key into this file"
     elif key:
         message = f"is {_short(first['input'])}: {message[0].lower()}{message[1:]}"
     tail = f" ({len(more)} more after this)" if more else ""
     return f"{place}: {key} {message}{tail}" if key else f"{message}{tail}"
+
+
+def _of_no_kind(problem: Any) -> str:
+    """About an entry whose `library` or `reader` is missing or unknown."""
+    key = problem["ctx"]["discriminator"].strip("'")
+    if "tag" not in problem["ctx"]:
+        return f"has no '{key}'; add it"
+    return unknown(
+        problem["ctx"]["tag"], problem["ctx"]["expected_tags"].replace("'", "").split(", "), key, "its entry"
+    )
 
 
 def _untagged(location: tuple[int | str, ...]) -> tuple[int | str, ...]:

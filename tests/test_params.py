@@ -82,6 +82,53 @@ def test_an_impossible_value_is_named_with_its_key(raw: dict[str, Any], key: str
     assert complaint(raw).startswith(f"params.yaml: top_tune.{key}")
 
 
+def test_an_entry_of_an_unknown_kind_is_named_with_the_nearest(raw: dict[str, Any]) -> None:
+    raw["models"]["mine"] = {"library": "open_clp", "checkpoint": "x"}
+    assert complaint(raw).startswith("params.yaml: models.mine has an unknown library 'open_clp' in its entry; known: api")
+    assert complaint(raw).endswith("Did you mean 'open_clip'?")
+    raw["models"]["mine"] = {"checkpoint": "x"}
+    assert complaint(raw) == "params.yaml: models.mine has no 'library'; add it"
+
+
+def test_a_library_and_a_checkpoint_are_enough_for_a_model(raw: dict[str, Any]) -> None:
+    raw["models"]["mine"] = {"library": "timm", "checkpoint": "resnet18"}
+    model = parse(raw | {"model": "mine"}).chosen
+    assert (model.family, model.licence, model.trainable) == ("unknown", "unknown", True)
+
+
+def test_a_key_written_into_the_file_is_refused_and_not_repeated(raw: dict[str, Any]) -> None:
+    raw["models"]["cohere"]["key"] = "sk-secret"
+    assert "models.cohere.key must be the NAME of an environment variable" in complaint(raw)
+    assert "secret" not in complaint(raw)
+
+
+@pytest.mark.parametrize("model", ["cohere", "frozen"])
+def test_a_model_that_cannot_be_trained_stops_any_strategy_that_would(raw: dict[str, Any], model: str) -> None:
+    raw["models"]["frozen"] = {"library": "timm", "checkpoint": "resnet18", "trainable": False}
+    raw["model"] = model
+    assert f"model '{model}' cannot be trained" in complaint(raw)
+    assert "-S 'strategies=[pretrained,top_tuned]'" in complaint(raw)
+    raw["strategies"] = ["pretrained", "top_tuned", "cross_tuned"]
+    assert "cross_tune.methods=[top_tuned]" in complaint(raw)
+    raw["cross_tune"]["methods"] = ["top_tuned"]
+    parse(raw)
+    raw["strategies"] = ["pretrained", "top_tuned"]
+    parse(raw)
+
+
+def test_a_suite_names_datasets_of_the_catalogue(raw: dict[str, Any]) -> None:
+    raw["suites"]["mine"] = ["cars19"]
+    assert "unknown dataset of a suite 'cars19'" in complaint(raw)
+    assert "Did you mean 'cars196'?" in complaint(raw)
+
+
+def test_the_study_has_its_models_and_its_six_datasets(raw: dict[str, Any]) -> None:
+    study = "resnet50 convnext vit_b vit_l dino dino_resnet50 dinov2 maws mae clip clip_laion apple_clip siglip marqo"
+    later = "siglip2 siglip2_so400m pe_core_l dinov3 convnext_dinov3 marqo_fashion tipsv2"
+    assert {*study.split(), *later.split()} <= raw["models"].keys()
+    assert len(raw["suites"]["paper"]) == 6
+
+
 def test_a_missing_key_is_named(raw: dict[str, Any]) -> None:
     del raw["seed"]
     assert complaint(raw) == "params.yaml: seed is missing; add it"
