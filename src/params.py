@@ -366,9 +366,8 @@ def _of_no_kind(problem: Any) -> str:
     key = problem["ctx"]["discriminator"].strip("'")
     if "tag" not in problem["ctx"]:
         return f"has no '{key}'; add it"
-    return unknown(
-        problem["ctx"]["tag"], problem["ctx"]["expected_tags"].replace("'", "").split(", "), key, "its entry"
-    )
+    known = problem["ctx"]["expected_tags"].replace("'", "").split(", ")
+    return "has an " + unknown(problem["ctx"]["tag"], known, key, "its entry")
 
 
 def _untagged(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
