@@ -14,6 +14,8 @@ from src.errors import UserError
 from src.params import Entry, Model, Params, load
 from src.registry import unknown
 
+PAGES = Path("docs/datasets")  # a page a reader of a public dataset
+
 
 def main() -> None:
     """One line for each dataset, or one line for the first thing that is wrong."""
@@ -27,18 +29,18 @@ def main() -> None:
 
 
 def check_weights(params: Params) -> None:
-    """A local weights file must be there; whether it is the right one is the `weights` stage's business."""
+    """Local weights must be there; whether they are the right ones is the `weights` stage's business."""
     model = params.chosen
     file = model.file if isinstance(model, Model) else None
-    if file and not Path(file).is_file():
-        raise UserError(f"models.{params.model}.file: {file} is missing; bring the file or correct the path")
+    if file and not Path(file).exists():
+        raise UserError(f"models.{params.model}.file: {file} is missing; bring it or correct the path")
 
 
 def check_dataset(dataset: str, entry: Entry) -> str:
     """What the reader finds in a dataset's folder, in a line."""
     folder = paths.raw(dataset)
     if not folder.exists():
-        return f"{dataset}: {origin(dataset, folder)}"
+        return f"{dataset}: {origin(dataset, entry, folder)}"
     records = datasets.read(Raw(folder), entry, f"catalogue.{dataset}")
     check_protocols(records, entry, f"catalogue.{dataset}.protocols")
     labels = records["label"].value_counts()
@@ -56,15 +58,17 @@ def check_protocols(records: pd.DataFrame, entry: Entry, place: str) -> None:
                 raise UserError(unknown(split, known, "split", f"{place}.{name}.{side}"))
 
 
-def origin(dataset: str, folder: Path) -> str:
+def origin(dataset: str, entry: Entry, folder: Path) -> str:
     """Where a folder that is not there will come from; a UserError if from nowhere."""
     if Path(f"{folder}.dvc").exists():
         return f"tracked by DVC but not here yet; fetch it by `dvc pull {folder}.dvc`"
     if dataset.startswith("sample_"):
         return "will be rendered"
+    guide = PAGES / f"{entry.reader}.md"
+    where = f"; {guide} says where to get it" if guide.exists() else "; put your photos there"
     raise UserError(
-        f"dataset '{dataset}': {folder} is missing; put your photos there and run `dvc add {folder}`, "
-        f"or `dvc import-url <your folder> {folder}`"
+        f"dataset '{dataset}': {folder} is missing{where}, then `dvc add {folder}` or "
+        f"`dvc import-url <your folder> {folder}`"
     )
 
 
