@@ -1,6 +1,5 @@
 """Floor 1. Any timm architecture, its weights from a safetensors file or from the hub."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from src.params import Model
 from src.registry import nearest
 
 FILENAME = "model.safetensors"  # in every repository of timm's on the hub
-SHOWN = 5  # keys named in a message
 
 
 def fetch(model: Model, folder: Path) -> dict[str, Any]:
@@ -106,26 +104,7 @@ def fill(name: str, arguments: dict[str, Any], weights: dict[str, Tensor], sourc
     try:
         return timm.create_model(name, pretrained=True, num_classes=0, pretrained_cfg_overlay=given, **arguments)
     except Exception as error:  # timm's translators of layouts raise many kinds on keys they do not know
-        raise UserError(f"{source} does not fit timm's {name}: {misfits(str(error))}") from None
-
-
-def misfits(message: str) -> str:
-    """torch's page about weights that do not fit, in one line: kind, first few keys, how many.
-
-    >>> misfits('Error(s):\\n\\tMissing key(s) in state_dict: "a", "b". \\n\\tUnexpected key(s) in state_dict: "c". ')
-    'missing a, b (2); unexpected c (1)'
-    """
-    kinds = {
-        "missing": re.findall(r'"(.+?)"', "".join(re.findall(r"Missing key.*", message))),
-        "unexpected": re.findall(r'"(.+?)"', "".join(re.findall(r"Unexpected key.*", message))),
-        "of another shape": re.findall(r"size mismatch for (\S+):", message),
-    }
-    found = [
-        f"{kind} {', '.join(keys[:SHOWN])}{', ...' if len(keys) > SHOWN else ''} ({len(keys)})"
-        for kind, keys in kinds.items()
-        if keys
-    ]
-    return "; ".join(found) or " ".join(message.split())[:300]
+        raise UserError(f"{source} does not fit timm's {name}: {checkpoint.misfits(str(error))}") from None
 
 
 def preprocessing(settings: dict[str, Any], model: Model) -> dict[str, Any]:
