@@ -1,0 +1,1 @@
+from backbones.hub_server import hub  # noqa: F401  a fixture for every folder
