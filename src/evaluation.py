@@ -14,7 +14,7 @@ DECIMALS = 6
 
 Place = tuple[str, ...]  # (dataset,), or (method, source, target)
 Scores = dict[str, metrics.Values]  # metric -> [Q]
-Means = dict[str, dict[str, Any]]  # protocol, or "classification" -> metric -> value
+Means = dict[str, dict[str, Any]]  # protocol, or "classification" or "images" -> metric -> value
 
 
 def means(found: Neighbors, scores: Scores, gallery: int) -> dict[str, Any]:
@@ -36,6 +36,11 @@ def classified(table: pd.DataFrame, predictions: pd.DataFrame) -> dict[str, Any]
     predicted = predictions["predicted"].to_numpy(dtype=str)
     scores = {name: rounded(function(truth, predicted)) for name, function in classification.SCORES.items()}
     return {**scores, "images": len(truth)}
+
+
+def intake(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """How many images the dataset holds, of how many labels, and how many could not be used."""
+    return {key: summary[key] for key in ("images", "labels", "quarantined")}
 
 
 def query_table(

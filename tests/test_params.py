@@ -144,6 +144,9 @@ def test_names_that_metrics_files_use_themselves_are_refused(raw: dict[str, Any]
     raw["catalogue"]["mean"] = raw["catalogue"]["sample_cars"]
     assert "'mean': must be another name" in complaint(raw)
     del raw["catalogue"]["mean"]
+    raw["catalogue"]["images"] = raw["catalogue"]["sample_cars"]
+    assert "'images': must be another name" in complaint(raw)
+    del raw["catalogue"]["images"]
     protocols = {"classification": {"query": "test", "gallery": "test"}}
     raw["catalogue"]["mine"] = {"reader": "folder", "protocols": protocols}
     assert "'classification': must be another name" in complaint(raw)

@@ -54,6 +54,8 @@ def score_place(params: Params, strategy: str, place: Place) -> tuple[Means, lis
         weights.add(about["weights_sha256"])
     if (folder / "predictions.parquet").exists():
         means["classification"] = evaluation.classified(table, store.read_table(folder / "predictions.parquet"))
+    if len(place) == 1:
+        means["images"] = evaluation.intake(store.read_json(paths.manifest(place[0]) / "summary.json"))
     return means, tables, weights
 
 

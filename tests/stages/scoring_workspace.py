@@ -33,7 +33,7 @@ def write_params(protocols: dict[str, Any] | None = None, **changes: Any) -> Non
     raw["models"]["toy"] = raw["models"]["sample_ssl"]
     raw |= {"model": "toy", "datasets": ["one", "two"], "retrieve": {"depth": 10}} | changes
     entry = {"reader": "folder", "protocols": protocols or {"phone": PHONE}}
-    raw["catalogue"] = dict.fromkeys(raw["datasets"], entry)
+    raw["catalogue"] |= dict.fromkeys(raw["datasets"], entry)
     Path("params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
 
 
@@ -49,6 +49,7 @@ def write_manifest(dataset: str, rows: pd.DataFrame | None = None) -> str:
     """data/manifests/<dataset>; gives its sha256."""
     folder = Path("data/manifests") / dataset
     manifest.write(folder, table() if rows is None else rows)
+    store.write_json(folder / "summary.json", {"images": 8, "labels": 3, "quarantined": 1, "byte_equal": 0})
     return manifest.read(folder)[1]
 
 

@@ -45,6 +45,13 @@ def test_metrics_are_means_over_queries_that_have_something_to_find():
     assert found["one"]["classification"] == {"accuracy": 1.0, "macro_F1": 1.0, "images": 2}
 
 
+def test_every_dataset_says_how_many_images_it_holds_and_how_many_could_not_be_used():
+    build()
+    assert score()["two"]["images"] == {"images": 8, "labels": 3, "quarantined": 1}
+    build("cross_tuned")
+    assert list(score("cross_tuned")["top_tuned"]["one"]["two"]) == ["phone"]
+
+
 def test_the_file_says_what_it_was_made_from_and_its_headline_is_the_first_protocol_s_mean():
     build(protocols={"phone": PHONE, "taught": {"query": "train", "gallery": "gallery"}})
     found = score()
