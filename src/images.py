@@ -113,12 +113,20 @@ def _rgb(image: Image.Image) -> Image.Image:
     image.load()
     with suppress(Exception):  # as in `_orientation`
         ImageOps.exif_transpose(image, in_place=True)
-    if image.mode.startswith("I"):  # 16 bits a pixel; Pillow would cut them at 255
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits a pixel as grey of 8: Pillow itself would cut it at 255."""
+    pixels = np.asarray(image)
+    if pixels.dtype.kind == "f" or pixels.max() > 0xFFFF:
+        raise Unreadable("32 bits a pixel do not say what white is; save it as JPEG")
+    return Image.fromarray((pixels >> 8).clip(0, 255).astype(np.uint8))
 
 
 def preprocess(image: Image.Image, how: Preprocessing) -> Pixels:

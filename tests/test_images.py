@@ -124,6 +124,13 @@ def test_sixteen_bits_keep_their_brightness() -> None:
     assert colours(saved(image)) == [(0x80, 0x80, 0x80)]
 
 
+@pytest.mark.parametrize("pixels", [np.full((8, 8), 0.5, np.float32), np.full((8, 8), 70_000, np.int32)])
+def test_grey_without_a_known_white_is_refused_instead_of_coming_black_or_white(pixels: np.ndarray) -> None:
+    for read in (images.decode, images.verify):
+        with pytest.raises(Unreadable, match="do not say what white is; save it as JPEG"):
+            read(saved(Image.fromarray(pixels), "TIFF"))
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_what_is_transparent_becomes_white(mode: str) -> None:
     image = Image.new("RGBA", (8, 8), (0, 0, 0, 0))

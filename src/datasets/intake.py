@@ -100,5 +100,5 @@ def _examine(raw: Raw, named: tuple[str, str]) -> Photo | str:
         data = raw.read(file)
         width, height = images.verify(data)
     except images.Unreadable as error:
-        return str(error)
+        return " ".join(str(error).split())  # in one line: a message may hold the file's name, which may hold anything
     return Photo(data, hashlib.sha256(data).hexdigest(), width, height)
