@@ -1,45 +1,36 @@
-"""Floor 1. Photos as their owner left them, listed and read where they lie: a folder, or one .zip or .tar in it.
+"""Floor 1. Photos as their owner left them, listed and read where they lie: a folder, and .zip and .tar files in it.
 
 Nothing is unpacked, and nothing outside the folder is read.
 """
 
-import os
-import re
+import shlex
 import tarfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
+from src.datasets.sources import Folder, Source, Tar, Zip
 from src.errors import UserError
 from src.images import Unreadable
 
 ARCHIVES = (".zip", ".tar")
-COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-MAX_BYTES = 2**29  # of one member of an archive; more is a decompression bomb
-# DVC may lay out a folder as links into its cache; a file there is named by the hash of its content.
-DVC_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
-
-
-class Source(Protocol):
-    """One place that holds files."""
-
-    names: list[str]
-
-    def read(self, name: str) -> bytes:
-        """The bytes of one of `names`, from any thread; may raise anything."""
+# What can only be read from its beginning, and what decompresses it. The original is kept: DVC may have linked it.
+COMPRESSED = {".tar.gz": "gunzip", ".tgz": "gunzip", ".tar.bz2": "bunzip2", ".tbz2": "bunzip2", ".tar.xz": "unxz"}
 
 
 class Raw:
-    """The files of a dataset by name: the path below the folder or inside the archive, '/' between its parts.
+    """The files of a dataset by name: the path below the folder or inside an archive, '/' between its parts.
 
-    Hidden files and folders are left out. A name that is not UTF-8 has its odd bytes written out (caf\\udce9.jpg).
-    `names` is sorted. A UserError where there is nothing to read.
+    Hidden files and folders are left out, and members of an archive that would leave the folder. A name that is not
+    UTF-8 has its odd bytes written out (caf\\udce9.jpg). `names` is sorted. A UserError where there is nothing to read,
+    and where two sources give the same name to different files.
     """
 
     def __init__(self, path: Path) -> None:
         self.place = str(path)
-        self._source = {_utf8(name): (source, name) for source in _sources(path) for name in _visible(source.names)}
+        self._own_name: dict[str, str] = {}  # where it is not the name itself
+        self._source: dict[str, Source] = {}
+        for source in _sources(path):
+            self._add(source)
         self.names = sorted(self._source)
         if not self.names:
             raise UserError(f"{path} is empty; put the photos there, then `dvc add {path}`")
@@ -52,101 +43,70 @@ class Raw:
         if name not in self._source:
             outside = name.startswith("/") or ".." in name.split("/")
             raise Unreadable("outside the dataset's folder" if outside else "missing")
-        source, own_name = self._source[name]
         try:
-            return source.read(own_name)
+            return self._source[name].read(self._own_name.get(name, name))
         except Unreadable:
             raise
         except Exception as error:  # zlib, CRC, encryption, permissions
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise Unreadable(f"cannot be read: {reason}") from None
 
+    def _add(self, source: Source) -> None:
+        """Its files, beside those of earlier sources; a file that two of them hold in the same bytes is one file."""
+        for own_name in source.names:
+            name = _name(own_name)
+            if name in self._source:
+                self._same(name, source, own_name)
+            elif name:
+                self._source[name] = source
+                if name != own_name:
+                    self._own_name[name] = own_name
 
-class Folder:
-    """A folder and everything below it."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = os.path.realpath(root)
-        self._links: set[str] = set()
-        self.names = list(self._walk(""))
-
-    def read(self, name: str) -> bytes:
-        """A file's bytes; a link may lead to another file of the folder or into DVC's cache, not elsewhere."""
-        path = f"{self.root}/{name}"
-        if name in self._links:
-            target = os.path.realpath(path)
-            if not (target.startswith(self.root + os.sep) or DVC_CACHE.search(target)):
-                raise Unreadable("a link that leaves the dataset's folder; put a copy there instead")
-        with open(path, "rb") as file:  # noqa: PTH123 (once an image: pathlib is three times slower)
-            return file.read()
-
-    def _walk(self, below: str) -> Iterator[str]:
-        with os.scandir(f"{self.root}/{below}") as entries:
-            for entry in entries:
-                name = below + entry.name
-                if entry.is_symlink():
-                    if entry.is_dir():
-                        raise UserError(f"{self.root}: {name!r} is a link to a folder; put a copy there instead")
-                    self._links.add(name)
-                    yield name
-                elif entry.is_dir():
-                    yield from self._walk(name + "/")
-                elif entry.is_file():  # no pipe or device, which might never end
-                    yield name
-
-
-class Zip:
-    """A .zip file."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = zipfile.ZipFile(path)
-        self.names = [info.filename for info in self._file.infolist() if not info.is_dir()]
-
-    def read(self, name: str) -> bytes:
-        """A member's bytes, checked against their CRC."""
-        if self._file.getinfo(name).file_size > MAX_BYTES:
-            raise Unreadable(f"unpacks to more than {MAX_BYTES:,} bytes")
-        return self._file.read(name)
-
-
-class Tar:
-    """An uncompressed .tar file, indexed once, then read at random."""
-
-    def __init__(self, path: Path) -> None:
-        self._place: dict[str, tuple[int, int]] = {}
-        with tarfile.open(path, "r:") as tar:
-            for member in tar:
-                name = member.name.removeprefix("./")
-                if member.isreg() and not member.issparse():
-                    self._place[name] = (member.offset_data, member.size)
-                elif member.islnk() and (first := member.linkname.removeprefix("./")) in self._place:
-                    self._place[name] = self._place[first]
-        self._file = path.open("rb")
-        self.names = list(self._place)
-
-    def read(self, name: str) -> bytes:
-        """A member's bytes."""
-        offset, size = self._place[name]
-        return os.pread(self._file.fileno(), size, offset)
+    def _same(self, name: str, source: Source, own_name: str) -> None:
+        places = f"{self._source[name].place} and {source.place}"
+        try:
+            same = self.read(name) == source.read(own_name)
+        except Exception as error:
+            raise UserError(f"{name!r} is in {places}, and one cannot be read ({error}); keep one") from None
+        if not same:
+            raise UserError(f"{name!r} is in {places}, and they differ; keep the right one of them")
 
 
 def _sources(path: Path) -> list[Source]:
-    """What `path` holds: itself if it is an archive, else the folder, with the archive in it if it is one archive
-    beside nothing but loose files (a table, a licence)."""
+    """What `path` holds: itself if it is an archive, else the folder and the archives that lie in it.
+
+    An archive that holds a folder which also lies beside it is left alone: somebody has unpacked it.
+    """
     if path.is_file():
         return [_archive(path)]
     if not path.is_dir():
         raise UserError(f"{path} is missing; bring it by `dvc import-url <your folder> {path}`, or `dvc add` it there")
     folder = Folder(path)
-    seen = _visible(folder.names)
-    if any("/" in name for name in seen):
-        return [folder]
-    if unfit := [name for name in seen if name.lower().endswith(COMPRESSED)]:
-        raise UserError(f"{path / unfit[0]} cannot be read at random; decompress it to a .tar (or pack a .zip)")
-    archives = [name for name in seen if name.lower().endswith(ARCHIVES)]
-    if len(archives) > 1:
-        raise UserError(f"{path} holds {len(archives)} archives ({', '.join(archives)}); pack one, or unpack them")
-    return [folder, *(_archive(path / name) for name in archives)]
+    seen = [name for name in folder.names if _name(name)]
+    loose = sorted(name for name in seen if "/" not in name)
+    unpacked = {name.partition("/")[0] for name in seen if "/" in name}
+    if not unpacked:
+        _refuse_compressed(path, loose)
+    archives = [_inner(folder, path / name) for name in loose if name.lower().endswith(ARCHIVES)]
+    return [folder, *(archive for archive in archives if unpacked.isdisjoint(_tops(archive)))]
+
+
+def _refuse_compressed(path: Path, names: list[str]) -> None:
+    """A UserError where an archive can only be read from its beginning and its decompressed copy is not beside it."""
+    for name in names:
+        ending = next((ending for ending in COMPRESSED if name.lower().endswith(ending)), None)
+        if ending and f"{name[: -len(ending)]}.tar" not in names:
+            command = f"{COMPRESSED[ending]} -k {shlex.quote(str(path / name))}"
+            raise UserError(f"{path / name} cannot be read at random; decompress it by `{command}`, or pack a .zip")
+
+
+def _inner(folder: Folder, path: Path) -> Source:
+    """An archive in the folder."""
+    try:
+        folder.path(path.name)
+    except Unreadable as error:
+        raise UserError(f"{path} is {error}") from None
+    return _archive(path)
 
 
 def _archive(path: Path) -> Source:
@@ -156,9 +116,15 @@ def _archive(path: Path) -> Source:
         raise UserError(f"{path} is not a whole .zip or .tar ({error}); fetch or pack it again") from None
 
 
-def _visible(names: list[str]) -> list[str]:
-    return [name for name in names if not any(part[:1] == "." or part == "__MACOSX" for part in name.split("/"))]
+def _tops(archive: Source) -> set[str]:
+    """The folders that it begins with."""
+    return {name.partition("/")[0] for name in map(_name, archive.names) if "/" in name}
 
 
-def _utf8(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode()
+def _name(own_name: str) -> str:
+    """What a source's file is called here: '' where it is hidden or would leave the folder."""
+    parts = [part for part in own_name.split("/") if part not in ("", ".")]
+    if any(part[0] == "." or part == "__MACOSX" for part in parts):
+        return ""
+    name = "/".join(parts).encode("utf-8", "backslashreplace").decode()
+    return own_name if name == own_name else name  # a million names are not kept twice

@@ -1,9 +1,13 @@
 """A folder and an archive of it read the same; nothing outside is read."""
 
+import gzip
 import io
 import os
+import re
+import subprocess
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,10 +74,72 @@ def test_loose_files_beside_an_archive_are_read_too(tmp_path: Path) -> None:
     assert {"a.jpg", "products.csv"} <= set(Raw(tmp_path).names)
 
 
-def test_an_archive_beside_folders_is_left_alone(tmp_path: Path) -> None:
+def test_several_archives_and_what_lies_beside_them_are_one_dataset(tmp_path: Path) -> None:
+    zipped(tmp_path / "train.zip", {"train/a.jpg": b"A"})
+    tarred(tmp_path / "test.tar", {"test/a.jpg": b"T"})
+    lay_out(tmp_path, {"devkit/labels.txt": b"L", "train.csv": b"C"})
+    found = content(Raw(tmp_path))
+    assert {name: data for name, data in found.items() if name not in ("train.zip", "test.tar")} == {
+        "train/a.jpg": b"A",
+        "test/a.jpg": b"T",
+        "devkit/labels.txt": b"L",
+        "train.csv": b"C",
+    }
+
+
+def test_an_archive_that_somebody_has_unpacked_is_left_alone(tmp_path: Path) -> None:
     lay_out(tmp_path, {"hat/a.jpg": b"A"})
     zipped(tmp_path / "download.zip", {"hat/a.jpg": b"A", "hat/b.jpg": b"B"})
     assert Raw(tmp_path).names == ["download.zip", "hat/a.jpg"]
+
+
+def test_a_file_that_two_archives_hold_counts_once_and_may_not_differ(tmp_path: Path) -> None:
+    zipped(tmp_path / "1.zip", {"a.jpg": b"A", "licence.txt": b"free"})
+    tarred(tmp_path / "2.tar", {"b.jpg": b"B", "licence.txt": b"free"})
+    assert {"a.jpg", "b.jpg", "licence.txt"} <= set(Raw(tmp_path).names)
+    zipped(tmp_path / "3.zip", {"b.jpg": b"another"})
+    with pytest.raises(UserError, match=r"'b.jpg' is in .*/2.tar and .*/3.zip, and they differ; keep the right one"):
+        Raw(tmp_path)
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_members_of_an_archive_never_reach_outside_it(tmp_path: Path, pack: Callable[..., Path]) -> None:
+    (tmp_path / "secret.jpg").write_bytes(b"private")
+    names = ["../secret.jpg", "hat/../../secret.jpg", "/etc/passwd", "//a//b.jpg", "./c.jpg", "-d.jpg", "..", "e.."]
+    raw = Raw(pack(tmp_path / "data/photos", {name: name.encode() for name in names}).parent / "photos")
+    # as `tar` and `unzip` do, a leading slash is taken off; what points upwards is left out
+    assert content(raw) == {
+        "etc/passwd": b"/etc/passwd",
+        "a/b.jpg": b"//a//b.jpg",
+        "c.jpg": b"./c.jpg",
+        "-d.jpg": b"-d.jpg",
+        "e..": b"e..",
+    }
+
+
+def test_an_archive_that_is_a_link_to_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    zipped(tmp_path / "private.zip", {"a.jpg": b"A"})
+    lay_out(tmp_path / "data", {"products.csv": b""})
+    (tmp_path / "data/photos.zip").symlink_to(tmp_path / "private.zip")
+    with pytest.raises(UserError, match=r"photos.zip is a link that leaves the dataset's folder"):
+        Raw(tmp_path / "data")
+
+
+def test_names_of_a_zip_are_read_in_utf_8_where_they_are_and_by_the_standard_where_not(tmp_path: Path) -> None:
+    """Some tools write UTF-8 without saying so, others whatever the machine has."""
+
+    class Undeclared(zipfile.ZipInfo):
+        data: bytes
+
+        def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802 (zipfile's)
+            return self.data, 0
+
+    for data, name in (("商品/é.jpg".encode(), "商品/é.jpg"), ("商品.jpg".encode("gbk"), "╔╠╞╖.jpg")):
+        info = Undeclared(data.decode("latin-1"))
+        info.data = data
+        with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+            archive.writestr(info, b"A")
+        assert content(Raw(tmp_path / "photos.zip")) == {name: b"A"}
 
 
 @pytest.mark.parametrize("name", ["../secret.jpg", "hat/../../secret.jpg", "/etc/passwd"])
@@ -132,7 +198,7 @@ def test_a_damaged_member_costs_only_itself(tmp_path: Path) -> None:
 
 
 def test_a_member_that_unpacks_to_a_giant_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.datasets.raw.MAX_BYTES", 1000)
+    monkeypatch.setattr("src.datasets.sources.MAX_BYTES", 1000)
     zipped(tmp_path / "photos.zip", {"a.jpg": bytes(1001)})
     with pytest.raises(Unreadable, match="unpacks to more than 1,000"):
         Raw(tmp_path).read("a.jpg")
@@ -161,13 +227,24 @@ def test_what_cannot_be_read_at_all_is_one_line_with_a_cure(tmp_path: Path) -> N
     for place, reason in {
         "nowhere": "is missing; bring it by",
         "empty": "is empty; put the photos there",
-        "packed": "cannot be read at random; decompress it",
+        "packed": r"cannot be read at random; decompress it by `gunzip -k '.*/packed/my photos.tar.gz'`",
+        "tgz": r"decompress it by `gunzip -k .*/tgz/a.TGZ`",
+        "bz2": r"decompress it by `bunzip2 -k .*/bz2/a.tar.bz2`",
         "cut": "is not a whole .zip or .tar",
-        "two": "holds 2 archives",
     }.items():
         with pytest.raises(UserError, match=reason) as error:
             Raw(tmp_path / place)
         assert "\n" not in str(error.value)
+
+
+def test_the_command_of_the_message_is_the_cure(tmp_path: Path) -> None:
+    plain = tarred(tmp_path / "my photos.tar", {"a.jpg": b"A"})
+    plain.with_suffix(".tar.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    plain.unlink()
+    with pytest.raises(UserError) as error:
+        Raw(tmp_path)
+    subprocess.run(re.findall("`(.*?)`", str(error.value))[0], shell=True, check=True)
+    assert Raw(tmp_path).names == ["a.jpg", "my photos.tar", "my photos.tar.gz"]
 
 
 def test_a_tar_cut_short_is_told(tmp_path: Path) -> None:
