@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import re
+import shlex
 import subprocess
 import tarfile
 import zipfile
@@ -222,13 +223,13 @@ def test_what_cannot_be_read_at_all_is_one_line_with_a_cure(tmp_path: Path) -> N
     (tmp_path / "empty").mkdir()
     lay_out(
         tmp_path,
-        {"packed/photos.tar.gz": b"x", "cut/photos.zip": b"PK\x03\x04cut", "two/a.zip": b"x", "two/b.tar": b"x"},
+        {"gz/my photos.tar.gz": b"x", "tgz/a.tgz": b"x", "bz2/a.tar.bz2": b"x", "cut/photos.zip": b"PK\x03\x04cut"},
     )
     for place, reason in {
         "nowhere": "is missing; bring it by",
         "empty": "is empty; put the photos there",
-        "packed": r"cannot be read at random; decompress it by `gunzip -k '.*/packed/my photos.tar.gz'`",
-        "tgz": r"decompress it by `gunzip -k .*/tgz/a.TGZ`",
+        "gz": r"cannot be read at random; decompress it by `gunzip -k '.*/gz/my photos.tar.gz'`",
+        "tgz": r"decompress it by `gunzip -k .*/tgz/a.tgz`",
         "bz2": r"decompress it by `bunzip2 -k .*/bz2/a.tar.bz2`",
         "cut": "is not a whole .zip or .tar",
     }.items():
@@ -243,7 +244,7 @@ def test_the_command_of_the_message_is_the_cure(tmp_path: Path) -> None:
     plain.unlink()
     with pytest.raises(UserError) as error:
         Raw(tmp_path)
-    subprocess.run(re.findall("`(.*?)`", str(error.value))[0], shell=True, check=True)
+    subprocess.run(shlex.split(re.findall("`(.*?)`", str(error.value))[0]), check=True)
     assert Raw(tmp_path).names == ["a.jpg", "my photos.tar", "my photos.tar.gz"]
 
 
