@@ -6,6 +6,7 @@ without splits are divided into train and test; a validation part is cut from tr
 
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,7 @@ from src import command, datasets, manifest, paths, runtime, splits, store
 from src.datasets import intake
 from src.datasets.raw import Raw
 from src.errors import UserError
-from src.params import Dataset, PrepareParams, UnsplitDataset, load
+from src.params import Dataset, FolderDataset, PrepareParams, UnsplitDataset, load
 from src.registry import lookup
 
 
@@ -32,7 +33,9 @@ def main(dataset: str) -> None:
         manifest.write(folder, images)
         store.write_table(folder / "quarantine.parquet", quarantine)
         store.write_json(folder / "summary.json", summary := summarise(images, quarantine))
-    warn(dataset, images)
+    passed_over = sorted(set(raw.names) - set(records["file"])) if isinstance(entry, FolderDataset) else []
+    for doubt in doubts(images, entry, passed_over, place):
+        print(f"warning: {dataset}: {doubt}", file=sys.stderr)
     print(line(dataset, summary, "split" in records, len(records), time.perf_counter() - start))
 
 
@@ -72,13 +75,20 @@ def count(words: "pd.Series[str]") -> dict[str, int]:
     return {str(word): int(n) for word, n in words.value_counts().sort_index().items()}
 
 
-def warn(dataset: str, images: pd.DataFrame) -> None:
-    """Say on stderr what is allowed and yet deserves a look."""
+def doubts(images: pd.DataFrame, entry: Dataset, passed_over: list[str], place: str) -> Iterator[str]:
+    """What is allowed and yet deserves a look; `passed_over` are files of a folder that are not named like photos."""
     counts = images["label"].value_counts()
     if len(single := sorted(counts.index[counts == 1])):
-        print(f"warning: {dataset}: labels with one image only: {len(single)}, first {single[0]!r}", file=sys.stderr)
+        yield f"labels with one image only: {len(single)}, first {single[0]!r}"
+    used = {"train", "val", *(side for each in entry.protocols.values() for side in (each.query, each.gallery))}
+    for split, n in count(images["split"]).items():
+        if split not in used:
+            which = f"of split {split!r}" if split else "without a split"
+            yield f"images {which}, used by no protocol nor by tuning: {n:,}; say what they are in {place}.splits"
     if "val" not in set(images["tuning"]) and "train" in set(images["split"]):
-        print(f"warning: {dataset}: train is too small for a validation part; tuning cannot choose", file=sys.stderr)
+        yield "train is too small for a validation part; tuning cannot choose"
+    if below := [name for name in passed_over if "/" in name]:  # what lies loose is a licence or the like
+        yield f"files passed over, as they are not named like photos: {len(below):,}, first {below[0]!r}"
 
 
 def line(dataset: str, summary: dict[str, Any], own_splits: bool, read: int, seconds: float) -> str:

@@ -171,6 +171,27 @@ def test_training_without_a_validation_part_is_told(capsys: pytest.CaptureFixtur
     assert "warning: mine: train is too small for a validation part" in capsys.readouterr().err
 
 
+def test_a_split_that_nothing_uses_is_told_unless_it_is_for_tuning(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [
+        f"label{i}/{j}.jpg,label{i},{('train', 'val', 'test', 'test', 'odd', '')[j]}" for i in (0, 1) for j in range(6)
+    ]
+    text = "\n".join(["file,label,split", *lines])
+    run(album(2, 6) | {"products.csv": text.encode()}, reader="table", table="products.csv")
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: mine: images without a split, used by no protocol nor by tuning: 2; say what they are in "
+        "catalogue.mine.splits",
+        "warning: mine: images of split 'odd', used by no protocol nor by tuning: 2; say what they are in "
+        "catalogue.mine.splits",
+    ]
+
+
+def test_files_of_a_folder_that_are_not_named_like_photos_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    table = run(album(3, 10) | {"label0/photo": jpeg(1), "label1/7.jpg.part": jpeg(2), "licence.txt": b"mine"})
+    assert len(table) == 30
+    expected = "warning: mine: files passed over, as they are not named like photos: 2, first 'label0/photo'\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_equal_photos_with_other_labels_or_splits_are_counted() -> None:
     files = album(3, 4, "train/") | album(3, 4, "test/") | {"train/label0/other.jpg": jpeg(101)}
     run(files)
