@@ -21,22 +21,21 @@ def read(raw: Raw, entry: OfficialDataset, place: str) -> pd.DataFrame:
     """
     root = official.root(raw, "meta/train.txt", entry.reader)
     classes = {line.strip() for line in official.lines(raw, f"{root}meta/classes.txt", entry.reader)}
-    records = pd.DataFrame(
-        [
-            (f"{root}images/{line.strip()}.jpg", _label(line.strip(), classes, f"{raw.place}: {name}"), split)
-            for split in OFFICIAL
-            for line in official.lines(raw, name := f"{root}meta/{split}.txt", entry.reader)
-        ],
-        columns=["file", "label", "split"],
-    )
+    parts = [_photos(raw, root, split, classes, entry.reader) for split in OFFICIAL]
+    records = pd.concat(parts, ignore_index=True)
     if entry.strict:
         official.check(records, OFFICIAL, raw, place)
     return records
 
 
-def _label(line: str, classes: set[str], where: str) -> str:
-    """The class of a line of a list."""
-    label, _, photo = line.partition("/")
-    if label not in classes or not photo:
-        raise UserError(f"{where} has the line {line!r}; expected: a class of meta/classes.txt, '/', a photo's number")
-    return label
+def _photos(raw: Raw, root: str, split: str, classes: set[str], reader: str) -> pd.DataFrame:
+    """File, label and split of a list."""
+    name = f"{root}meta/{split}.txt"
+    lines = [line.strip() for line in official.lines(raw, name, reader)]
+    labels = [line.partition("/")[0] for line in lines]
+    for line, label in zip(lines, labels, strict=True):
+        if label not in classes or label == line:
+            raise UserError(
+                f"{raw.place}: {name} has the line {line!r}; expected: <class of meta/classes.txt>/<number>"
+            )
+    return pd.DataFrame({"file": [f"{root}images/{line}.jpg" for line in lines], "label": labels, "split": split})
