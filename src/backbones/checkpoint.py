@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from src import store, tensors
+from src.backbones import disk
 from src.errors import UserError
 
 # Under which keys training code keeps the weights within its own records; averaged ones before those of the last step.
@@ -112,12 +113,20 @@ def misfits(message: str) -> str:
         "unexpected": re.findall(r'"(.+?)"', "".join(re.findall(r"Unexpected key.*", message))),
         "of another shape": re.findall(r"size mismatch for (\S+):", message),
     }
-    found = [
+    return listed(kinds) or " ".join(message.split())[:300]
+
+
+def listed(kinds: dict[str, list[str]]) -> str:
+    """Keys by kind of trouble in one line: the first few and how many.
+
+    >>> listed({"missing": ["a", "b"], "unexpected": []})
+    'missing a, b (2)'
+    """
+    return "; ".join(
         f"{kind} {', '.join(keys[:SHOWN])}{', ...' if len(keys) > SHOWN else ''} ({len(keys)})"
         for kind, keys in kinds.items()
         if keys
-    ]
-    return "; ".join(found) or " ".join(message.split())[:300]
+    )
 
 
 def write(file: Path, network: nn.Module) -> None:
@@ -127,6 +136,6 @@ def write(file: Path, network: nn.Module) -> None:
 
 def write_tensors(file: Path, weights: dict[str, Tensor]) -> None:
     """The same for tensors by name, such as those of a text tower."""
-    tensors.write(
-        file, {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
-    )
+    plain = {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+    with disk.room(file.parent, sum(value.nbytes for value in plain.values())):
+        tensors.write(file, plain)

@@ -4,25 +4,42 @@ Ask for the first file with the wished revision and for all others with the comm
 that changes meanwhile gives no mixture.
 """
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import (
+    HfFileMetadata,
+    constants,
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils import build_hf_headers, disable_progress_bars
 
+from src import store
+from src.backbones import disk, web
 from src.errors import UserError
 
+disable_progress_bars()  # ours is in `web`
 TIMEOUT = 10.0  # seconds for the first answer
+SHA256 = re.compile("[0-9a-f]{64}")  # the etag of a large file; a small one has git's sha1
 
 
 def fetch(repository: str, filename: str, revision: str | None) -> tuple[Path, str, str]:
-    """A file of the hub, its repository and its commit. Downloaded once; an interrupted download is continued."""
+    """A file of the hub, its repository and its commit. Downloaded once; an interrupted download is continued.
+
+    It lies in the hub's own cache, which other programs share.
+    """
     return first(repository, [filename], revision)
 
 
@@ -48,8 +65,10 @@ def optional(repository: str, filename: str, revision: str | None) -> Path | Non
     """
     name = _name(repository, revision)
     try:
-        get_hf_file_metadata(hf_hub_url(repository, filename, revision=revision), timeout=TIMEOUT)
-        return Path(hf_hub_download(repository, filename, revision=revision))
+        with disk.room(Path(constants.HF_HUB_CACHE)):
+            metadata = get_hf_file_metadata(hf_hub_url(repository, filename, revision=revision), timeout=TIMEOUT)
+            _bring(repository, filename, metadata)
+            return Path(hf_hub_download(repository, filename, revision=revision))
     except GatedRepoError:
         cure = f"accept its terms at {hf_hub_url(repository, '').split('/resolve/')[0]}, then set HF_TOKEN"
         raise UserError(f"{name} on the hub is gated; {cure}") from None
@@ -61,11 +80,49 @@ def optional(repository: str, filename: str, revision: str | None) -> Path | Non
         with suppress(EntryNotFoundError):  # which writes down, for a run without network, that there is no such file
             hf_hub_download(repository, filename, revision=revision)
         return None
+    except UserError:
+        raise
     except Exception as error:  # the hub's client lets many kinds of its transport through
         kept = try_to_load_from_cache(repository, filename, revision=revision)
         if kept is not None:
             return Path(kept) if isinstance(kept, str) else None
         raise UserError(f"{name} cannot be fetched from the hub ({_reason(error)}); {_cure()}") from None
+
+
+def _bring(repository: str, filename: str, metadata: HfFileMetadata) -> None:
+    """A large file into the hub's cache, where `hf_hub_download` will find it: that one drops what it got when cut off.
+
+    Its name there is its sha256, so what was damaged on its way or since is found and fetched again.
+    """
+    etag, commit = metadata.etag or "", metadata.commit_hash
+    if not SHA256.fullmatch(etag):
+        return
+    blob = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repository, repo_type="model"), "blobs", etag)
+    linked = try_to_load_from_cache(repository, filename, revision=commit)
+    kept = Path(linked) if isinstance(linked, str) else blob
+    if kept.exists() and store.sha256(kept) == etag:
+        return
+    _forget(kept)
+    coming = blob.with_name(f"{etag}.incomplete")
+    web.download(hf_hub_url(repository, filename, revision=commit), coming, build_hf_headers(), metadata.size)
+    if store.sha256(coming) != etag:
+        coming.unlink()
+        raise UserError(f"{filename} of {repository} came damaged and was thrown away; try again")
+    coming.replace(blob)
+
+
+def verify(file: Path, sha256: str) -> None:
+    """A UserError where a file of the cache is not what params.yaml names; the file is thrown away."""
+    if (found := store.sha256(file)) != sha256:
+        _forget(file)
+        raise UserError(
+            f"{file.name} from the hub has sha256 {found}, expected {sha256}; try again, or correct `sha256`"
+        )
+
+
+def _forget(file: Path) -> None:
+    file.resolve().unlink(missing_ok=True)
+    file.unlink(missing_ok=True)
 
 
 def located(file: Path, repository: str, filename: str) -> tuple[Path, str, str]:

@@ -1,0 +1,31 @@
+"""Floor 1. Room on the disk: asked for before something large is written, and one line when it runs out."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from src.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def room(folder: Path, needed: int = 0) -> Iterator[None]:
+    """Around writing about `needed` bytes into `folder`: a UserError where there is no room, or no more of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free < needed:
+        raise UserError(_line(folder, needed))
+    try:
+        yield
+    except Exception as error:  # safetensors tells it in words only
+        if getattr(error, "errno", None) not in FULL and "No space left" not in str(error):
+            raise
+        raise UserError(_line(folder, needed)) from None
+
+
+def _line(folder: Path, needed: int) -> str:
+    free = shutil.disk_usage(folder).free
+    wanted = f"{needed / 1e9:.2f} GB are needed" if needed else "the size of the checkpoint twice is needed"
+    return f"the disk of {folder} is full: {free / 1e9:.2f} GB are free, {wanted}; make room and run it again"
