@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from src.datasets import folder, grocery, table
+from src.datasets import cars196, fashion, folder, food2k, food101, grocery, inshop, products10k, rp2k, sop, table
 from src.datasets.raw import Raw
 from src.datasets.words import COLUMNS, canonical
 from src.errors import UserError
@@ -16,7 +16,15 @@ from src.registry import lookup, unknown
 READERS: dict[str, Callable[[Raw, Any, str], pd.DataFrame]] = {
     "folder": folder.read,
     "table": table.read,
+    "cars196": cars196.read,
+    "fashion": fashion.read,
+    "food101": food101.read,
+    "food2k": food2k.read,
     "grocery": grocery.read,
+    "inshop": inshop.read,
+    "products10k": products10k.read,
+    "rp2k": rp2k.read,
+    "sop": sop.read,
 }
 
 

@@ -58,7 +58,8 @@ def contents(raw: Raw, name: str, reader: str) -> bytes:
 
 def lines(raw: Raw, name: str, reader: str) -> list[str]:
     """The lines of a text file that are not blank."""
-    return [line for line in _text(raw, name, reader).splitlines() if line.strip()]
+    text = _text(raw, name, reader).replace("\r\n", "\n")
+    return [line for line in text.split("\n") if line.strip()]  # splitlines() would also cut at U+2028 and the like
 
 
 def table(raw: Raw, name: str, columns: Collection[str], reader: str, separator: str = ",") -> pd.DataFrame:
@@ -68,8 +69,12 @@ def table(raw: Raw, name: str, columns: Collection[str], reader: str, separator:
         rows = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
     except ValueError as error:  # pandas' parser errors: an empty file, a row with more cells than the header
         raise UserError(f"{raw.place}: {name} is not the official one ({' '.join(str(error).split())})") from None
+    if not isinstance(rows.index, pd.RangeIndex):  # pandas takes what the first line has too much for an index
+        cells = separator.join(map(str, rows.reset_index().iloc[0]))
+        raise UserError(f"{raw.place}: {name} has the line {cells!r}; expected: {separator.join(columns)}")
     if missing := [column for column in columns if column not in rows]:
-        raise UserError(f"{raw.place}: {name} has no column {missing[0]}; its columns: {', '.join(map(str, rows))}")
+        known = f"its columns: {', '.join(map(str, rows))}; docs/datasets/{reader}.md shows the official ones"
+        raise UserError(f"{raw.place}: {name} has no column '{missing[0]}', {known}")
     if not (whole := (rows[list(columns)].fillna("") != "").all(axis=1)).all():
         cells = separator.join(rows[~whole].iloc[0].fillna(""))
         raise UserError(f"{raw.place}: {name} has the line {cells!r}; expected: {separator.join(columns)}")

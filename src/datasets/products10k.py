@@ -1,0 +1,48 @@
+"""Floor 1. Products-10K (Bai et al., 2020; the ICPR 2020 challenge) in its official layout.
+
+train.csv (name,class,group) with photos in train/, test_kaggletest.csv (name,class,Usage) with photos in test/.
+"""
+
+import pandas as pd
+
+from src.datasets import official
+from src.datasets.official import Official
+from src.datasets.raw import Raw
+from src.params import OfficialDataset
+
+TEST_LISTS = ("test_kaggletest.csv", "test.csv")  # the authors' name, and what a copy may call it
+OFFICIAL = {"train": Official(141_931, 9_691), "test": Official(55_376)}
+
+
+def read(raw: Raw, entry: OfficialDataset, place: str) -> pd.DataFrame:
+    """A row an image: file, label (class: one SKU), category (the csv's group: a kind of product) and split.
+
+    A UserError where counts are not the official ones and `entry.strict` is set.
+    """
+    train = official.find(raw, "train.csv", entry.reader)
+    test = _test_list(raw, entry.reader)
+    rows = pd.concat(
+        [
+            official.table(raw, train, ("name", "class", "group"), entry.reader).assign(split="train"),
+            official.table(raw, test, ("name", "class"), entry.reader).assign(split="test"),
+        ],
+        ignore_index=True,
+    )
+    folders = {split: official.folder(raw, split, entry.reader) for split in OFFICIAL}
+    records = pd.DataFrame({"file": rows["split"].map(folders) + rows["name"], "label": rows["class"]})
+    records["category"] = rows["class"].map(_groups(rows)).fillna("")  # the test list has no group of its own
+    records["split"] = rows["split"]
+    if entry.strict:
+        official.check(records, OFFICIAL, raw, place)
+    return records
+
+
+def _test_list(raw: Raw, reader: str) -> str:
+    """The first of TEST_LISTS that there is."""
+    known = [name for name in TEST_LISTS if any(f"/{full}".endswith(f"/{name}") for full in raw.names)]
+    return official.find(raw, (known or TEST_LISTS)[0], reader)
+
+
+def _groups(rows: pd.DataFrame) -> "pd.Series[str]":
+    """The group of each class that has one."""
+    return rows.dropna(subset="group").drop_duplicates("class").set_index("class")["group"]
