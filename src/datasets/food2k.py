@@ -38,7 +38,8 @@ def read(raw: Raw, entry: OfficialDataset, place: str) -> pd.DataFrame:
     if entry.strict:
         official.check(records, OFFICIAL, raw, place)
     records["file"] = _root(raw, records["file"].iloc[0], entry.reader) + records["file"]
-    records["caption"] = records["label"].map(_names(raw)).fillna("")
+    names = _names(raw)
+    records["caption"] = [names.get(label, "") for label in records["label"]]
     return records
 
 
