@@ -110,11 +110,27 @@ def test_a_line_that_is_not_of_the_layout_is_shown(tmp_path: Path, text: str, me
     assert "\n" not in str(error.value)
 
 
+def test_the_reader_agrees_with_pandas_on_the_lines_that_pandas_can_read(tmp_path: Path) -> None:
+    names = [f"Shirt {i}" + ", with tie" * (i % 7 == 3) for i in range(200)]
+    lines = [f"{i},Men,m{i % 7},s{i % 9},a{i % 11},Blue,,2011,Casual,{name}\n" for i, name in enumerate(names)]
+    lay_out(tmp_path, FILES | {"styles.csv": HEADER + "".join(lines)})
+    theirs = pd.read_csv(tmp_path / "styles.csv", dtype=str, keep_default_na=False, on_bad_lines="skip")
+    ours = table(tmp_path, label="articleType")
+    assert len(ours) == 200
+    assert len(theirs) == 200 - len(range(3, 200, 7))
+    read = ours[~ours["caption"].str.contains(",")]
+    expected = sorted(
+        (f"images/{row.id}.jpg", row.articleType, row.subCategory, row.productDisplayName, row.season)
+        for row in theirs.itertuples()
+    )
+    assert rows(read, *COLUMNS, "season") == expected
+
+
 def test_the_split_is_seeded_and_byte_equal_photos_never_straddle_it(tmp_path: Path) -> None:
-    """Sixty products of five kinds; each photo is also that of another product, and two kinds have a single product."""
-    kinds = [f"kind {i % 3}" for i in range(58)] + ["alone", "sole"]
+    """Thirty photos, each of two products, often of two kinds; and one kind with a single photo."""
+    kinds = [f"kind {i % 3}" for i in range(58)] + ["alone", "sole", "unique"]
     lines = [f"{i},Men,Apparel,Topwear,{kind},Blue,Fall,2011,Casual,Shirt {i}\n" for i, kind in enumerate(kinds)]
-    files: Files = {f"images/{i}.jpg": jpeg(i % 30) for i in range(60)}
+    files: Files = {f"images/{i}.jpg": jpeg(i % 30 if i < 60 else i) for i in range(61)}
     raw = Raw(lay_out(tmp_path / "raw", {"styles.csv": HEADER + "".join(lines)} | files))
     fashion = entry(strict=False, label="articleType")
     records = datasets.read(raw, fashion, "catalogue.fashion")
@@ -133,4 +149,5 @@ def test_the_split_is_seeded_and_byte_equal_photos_never_straddle_it(tmp_path: P
     assert tuned.groupby("sha256")["tuning"].nunique().max() == 1
     assert set(images["split"]) == {"train", "test"}
     assert 0.3 < (images["split"] == "test").mean() < 0.5
+    assert images["split"][images["label"] == "unique"].tolist() == ["train"]  # nothing to find in a test
     assert images["split"].tolist() != split(seed=1)["split"].tolist()
