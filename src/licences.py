@@ -36,7 +36,7 @@ LICENCES = {
     "gemma": OWN_TERMS,
     "openrail": OWN_TERMS,
     "other": OWN_TERMS,
-    "terms-of-the-service": OWN_TERMS,  # of an embedding service
+    "terms-of-the-service": "read them before commercial use",  # of an embedding service
     "unknown": "the licence is not known, ask before commercial use",
 }
 

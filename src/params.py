@@ -293,6 +293,10 @@ class Params(Record):
                 raise ValueError(f"{key} names {', '.join(sorted(twice))} twice; once is enough")
         for name in (dataset for suite in self.suites.values() for dataset in suite):
             _known(name, self.catalogue, "dataset of a suite")
+        for row in self.published:
+            _known(row.model, self.models, "model of a published number")
+            _known(row.dataset, self.catalogue, "dataset of a published number")
+            _known(row.protocol, self.catalogue[row.dataset].protocols, f"protocol of {row.dataset}")
         if "cross_tuned" in self.strategies and len(self.datasets) < 2:
             raise ValueError("cross_tuned needs two datasets or more; add one or take cross_tuned out of strategies")
         return self

@@ -1,12 +1,15 @@
 """Floor 2. From the metrics of every strategy to one long table, the headline figures and a summary people read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from src import licences
 from src.errors import UserError
 from src.params import METHODS
+from src.published import Comparison
 
 HEADLINE = "mMP@5"
 CROSS = "cross_tuned."
@@ -17,12 +20,29 @@ Metrics = Mapping[str, Any]  # one metrics/<strategy>.json
 Protocols = Mapping[str, Sequence[str]]  # dataset -> its protocols, the headline one first
 
 
+@dataclass(frozen=True)
+class About:
+    """The model as people should know it."""
+
+    slug: str
+    library: str
+    checkpoint: str
+    licence: str
+
+    @property
+    def warning(self) -> str:
+        """A sentence on what its licence forbids or limits, '' where nothing."""
+        text = licences.warning(self.licence)
+        return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
 def scores(metrics: Mapping[str, Metrics], protocols: Protocols) -> pd.DataFrame:
     """One row a number: COLUMNS, in the order of `metrics` and of `protocols`.
 
     `strategy` is the key of metrics files ('top_tuned', 'cross_tuned.top_tuned'); `source` is the dataset an encoder
     was tuned on and equals `dataset` unless cross-tuned; `headline` marks the first protocol of each dataset.
-    Classification stands under the protocol 'classification'. Raises UserError where a dataset is missing.
+    Classification stands under the protocol 'classification', the counts of images under 'images'. Raises UserError
+    where a dataset is missing.
     """
     rows = [
         (strategy, source, dataset, protocol, protocol == protocols[dataset][0], metric, value)
@@ -71,6 +91,14 @@ def counts(scores: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
     counted = scores[scores["metric"].isin(keys)].astype({"dataset": str})
     table = counted.pivot_table(index=["dataset", "protocol"], columns="metric", values="value", aggfunc="first")
     return {place: (int(asked), int(empty)) for place, asked, empty in table[keys].itertuples(name=None)}
+
+
+def set_aside(scores: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Dataset -> images that could not be used, and how many there were; only where any could not."""
+    found = scores.loc[scores["protocol"] == "images", ["dataset", "metric", "value"]]
+    counted = {(dataset, metric): int(value) for dataset, metric, value in found.itertuples(index=False, name=None)}
+    lost = {dataset: value for (dataset, metric), value in counted.items() if metric == "quarantined" and value}
+    return {dataset: (value, value + counted[dataset, "images"]) for dataset, value in lost.items()}
 
 
 def other_protocols(protocols: Protocols) -> list[str]:
@@ -132,15 +160,17 @@ def points(value: float) -> str:
     return "–" if pd.isna(value) else "0.0" if float(text) == 0 else text.replace("-", "−")
 
 
-def markdown(scores: pd.DataFrame, model: str, protocols: Protocols) -> str:
-    """metrics/summary.md: the headline table with mean and gain, then the other metrics and protocols."""
-    parts = [f"# {model}: {HEADLINE} in %\n", _grid(table(scores, HEADLINE), gain=True)]
+def markdown(scores: pd.DataFrame, about: About, protocols: Protocols, published: Sequence[Comparison] = ()) -> str:
+    """metrics/summary.md: the headline with mean and gain, then other metrics, protocols and published numbers."""
+    parts = [f"# {about.slug}: {HEADLINE} in %\n", *([f"**{about.warning}**\n"] if about.warning else [])]
+    parts += [_grid(table(scores, HEADLINE), gain=True)]
     more = {f"{metric} in %": table(scores, metric) for metric in ("R@1", "mAP@R")}
     more |= {f"{HEADLINE} in %, protocol {name}": table(scores, HEADLINE, name) for name in other_protocols(protocols)}
     more |= {"Classification accuracy in %": table(scores, "accuracy", "classification")}
     for title, cells in more.items():
         parts += [f"\n## {title}\n", _grid(cells)] if len(cells) else []
-    return "\n".join([*parts, "", *_notes(scores, protocols)]) + "\n"
+    parts += ["\n## Beside published numbers, in %\n", _beside(published)] if published else []
+    return "\n".join([*parts, "", *_notes(scores, about, protocols)]) + "\n"
 
 
 def _grid(table: pd.DataFrame, gain: bool = False) -> str:
@@ -153,15 +183,27 @@ def _grid(table: pd.DataFrame, gain: bool = False) -> str:
     if gain and "pretrained" in table and table.shape[1] > 1:
         change = (table.mean() - table["pretrained"].mean()).drop("pretrained").map(points)
         lines.append(["gain, points", *(change.get(name, "") for name in table.columns)])
+    return _aligned(lines)
+
+
+def _beside(published: Sequence[Comparison]) -> str:
+    lines = [["dataset", "protocol", "metric", "here", "published", "points", "source"]]
+    for found in published:
+        numbers = percent(found.here), percent(found.published), points(found.difference)
+        lines.append([found.dataset, found.protocol, found.metric, *numbers, found.source.replace("|", "/")])
+    return _aligned(lines, words=(0, 1, 2, 6))
+
+
+def _aligned(lines: list[list[str]], words: Container[int] = (0,)) -> str:
+    """The first line is the head; columns `words` begin at the left, the others, of numbers, end at the right.
+
+    No outer bars: they would make the widest of our tables too wide for 80 columns.
+    """
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
-    return "\n".join(_aligned(line, widths) for line in lines)
-
-
-def _aligned(line: list[str], widths: list[int]) -> str:
-    """No outer bars: they would make the widest of our tables too wide for 80 columns."""
-    numbers = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
-    return " | ".join([line[0].ljust(widths[0]), *numbers])
+    rule = ["-" * width if i in words else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    aligned = [str.ljust if i in words else str.rjust for i in range(len(widths))]
+    rows = [zip(aligned, line, widths, strict=True) for line in [lines[0], rule, *lines[1:]]]
+    return "\n".join(" | ".join(align(cell, width) for align, cell, width in row) for row in rows)
 
 
 def _short(strategy: str) -> str:
@@ -169,12 +211,16 @@ def _short(strategy: str) -> str:
     return f"cross {strategy.removeprefix(CROSS).removesuffix('_tuned')}" if strategy.startswith(CROSS) else strategy
 
 
-def _notes(scores: pd.DataFrame, protocols: Protocols) -> list[str]:
+def _notes(scores: pd.DataFrame, about: About, protocols: Protocols) -> list[str]:
     names = list(dict.fromkeys(first for first, *_ in protocols.values()))
     crossed = [_short(name) for name in scores["strategy"].cat.categories if name.startswith(CROSS)]
-    notes = [f"First protocol of each dataset ({', '.join(names)}) unless named; the best of a row in bold."]
+    notes = [f"{about.slug} is {about.library} {about.checkpoint}, licence {about.licence}."]
+    notes.append(f"First protocol of each dataset ({', '.join(names)}) unless named; the best of a row in bold.")
     if crossed:
         notes.append(f"{', '.join(crossed)}: tuned so on another dataset and used as it is; mean over those datasets.")
+    if lost := set_aside(scores):
+        images = ", ".join(f"{dataset} {count:,} of {of:,}" for dataset, (count, of) in lost.items())
+        notes.append(f"Images that could not be used: {images}; why is in data/manifests/<dataset>/quarantine.parquet.")
     if any(name.startswith("sample_") for name in protocols):
         notes.append(SAMPLE_NOTE)
     return [f"- {note}" for note in notes]

@@ -23,7 +23,7 @@ def test_a_licence_that_forbids_it_is_told(licence: str) -> None:
     assert "not for commercial use" in warning(licence)
 
 
-@pytest.mark.parametrize("licence", ["DINOv3", "dinov3-license", "apple-ascl", "terms of the service"])
+@pytest.mark.parametrize("licence", ["DINOv3", "dinov3-license", "apple-ascl", "other"])
 def test_a_licence_with_terms_of_its_own_is_to_be_read(licence: str) -> None:
     assert "terms of its own, read them" in warning(licence)
 

@@ -84,7 +84,9 @@ def test_an_impossible_value_is_named_with_its_key(raw: dict[str, Any], key: str
 
 def test_an_entry_of_an_unknown_kind_is_named_with_the_nearest(raw: dict[str, Any]) -> None:
     raw["models"]["mine"] = {"library": "open_clp", "checkpoint": "x"}
-    assert complaint(raw).startswith("params.yaml: models.mine has an unknown library 'open_clp' in its entry; known: api")
+    assert complaint(raw).startswith(
+        "params.yaml: models.mine has an unknown library 'open_clp' in its entry; known: api"
+    )
     assert complaint(raw).endswith("Did you mean 'open_clip'?")
     raw["models"]["mine"] = {"checkpoint": "x"}
     assert complaint(raw) == "params.yaml: models.mine has no 'library'; add it"
@@ -155,6 +157,20 @@ def test_names_that_metrics_files_use_themselves_are_refused(raw: dict[str, Any]
 def test_a_weights_file_needs_its_hash(raw: dict[str, Any]) -> None:
     raw["models"]["mine"] = {**raw["models"]["sample_ssl"], "library": "timm", "file": "w.safetensors"}
     assert "sha256" in complaint(raw)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("model", "siglp", "unknown model of a published number 'siglp' in params.yaml"),
+        ("dataset", "cars", "unknown dataset of a published number 'cars' in params.yaml"),
+        ("protocol", "tets", "unknown protocol of cars196 'tets' in params.yaml; known: test. Did you mean 'test'?"),
+    ],
+)
+def test_a_published_number_names_what_is_here(raw: dict[str, Any], key: str, value: str, message: str) -> None:
+    row = {"model": "siglip", "dataset": "cars196", "protocol": "test", "metric": "R@1", "value": 0.9, "source": "me"}
+    raw["published"] = [row | {key: value}]
+    assert message in complaint(raw)
 
 
 def test_a_name_given_twice_is_refused(raw: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from src import summary
 from src.errors import UserError
+from src.published import Comparison
 
 PROTOCOLS = {"cars": ["phone", "studio"], "food": ["iconic"]}
 ABOUT = {"model": "m", "weights_sha256": "w", "protocol_version": 1}
@@ -31,6 +32,7 @@ def crossed(to_cars: float, to_food: float) -> dict[str, Any]:
 
 
 METRICS = {"pretrained": strategy(0.4, 0.6), "top_tuned": strategy(0.5, 0.9), "cross_tuned": crossed(0.3, 0.8)}
+TINY = summary.About("m", "timm", "tiny_vit.in1k", "Apache-2.0")
 COLUMNS = ["pretrained", "top_tuned", "cross_tuned.top_tuned"]
 
 
@@ -115,7 +117,7 @@ def test_differences_carry_their_sign() -> None:
 
 
 def test_the_summary_is_an_aligned_table() -> None:
-    text = summary.markdown(scores(), "m", PROTOCOLS)
+    text = summary.markdown(scores(), TINY, PROTOCOLS)
     assert text.splitlines()[:8] == [
         "# m: mMP@5 in %",
         "",
@@ -127,8 +129,46 @@ def test_the_summary_is_an_aligned_table() -> None:
         "gain, points |            |     +20.0 |      +5.0",
     ]
     assert "## mMP@5 in %, protocol studio" in text
-    assert "Classification" not in text
-    assert summary.SAMPLE_NOTE not in text
+    assert "- m is timm tiny_vit.in1k, licence Apache-2.0." in text
+    for absent in ("Classification", "published", "could not be used", summary.SAMPLE_NOTE):
+        assert absent not in text
+
+
+def test_a_licence_that_is_not_commercial_is_told_below_the_title() -> None:
+    text = summary.markdown(scores(), summary.About("m", "timm", "mae", "CC-BY-NC-4.0"), PROTOCOLS)
+    assert text.startswith("# m: mMP@5 in %\n\n**Licence CC-BY-NC-4.0: not for commercial use.**\n\ndataset ")
+
+
+def test_published_numbers_stand_beside_ours() -> None:
+    found = [
+        Comparison("cars", "phone", "R@1", 0.905, 0.907, "them | 2025"),
+        Comparison("food", "i", "MRR", 1, 0.5, ""),
+    ]
+    text = summary.markdown(scores(), TINY, PROTOCOLS, found)
+    at = text.index("## Beside published numbers, in %")
+    assert text[at:].splitlines()[2:6] == [
+        "dataset | protocol | metric |  here | published | points | source     ",
+        "------- | -------- | ------ | ----: | --------: | -----: | -----------",
+        "cars    | phone    | R@1    |  90.5 |      90.7 |   −0.2 | them / 2025",
+        "food    | i        | MRR    | 100.0 |      50.0 |  +50.0 |            ",
+    ]
+
+
+def test_images_that_could_not_be_used_are_counted_where_there_are_any() -> None:
+    metrics = {"pretrained": METRICS["pretrained"] | {
+        "cars": METRICS["pretrained"]["cars"] | {"images": {"images": 1200, "labels": 3, "quarantined": 34}},
+        "food": METRICS["pretrained"]["food"] | {"images": {"images": 50, "labels": 3, "quarantined": 0}},
+    }}  # fmt: skip
+    counted = summary.scores(metrics, PROTOCOLS)
+    assert summary.set_aside(counted) == {"cars": (34, 1234)}
+    assert "- Images that could not be used: cars 34 of 1,234; why is in" in summary.markdown(counted, TINY, PROTOCOLS)
+    assert summary.set_aside(scores()) == {}
+    assert summary.counts(counted) == {
+        ("cars", "phone"): (8, 1),
+        ("cars", "studio"): (8, 1),
+        ("food", "iconic"): (8, 1),
+    }
+    assert summary.table(counted, "mMP@5").equals(summary.table(scores("pretrained"), "mMP@5"))
 
 
 def test_the_default_summary_fits_80_columns() -> None:
@@ -136,6 +176,6 @@ def test_the_default_summary_fits_80_columns() -> None:
     rows = [(name, "sample_household", "sample_household", "phone", True, "mMP@5", 0.123) for name in names]
     table = pd.DataFrame(rows, columns=summary.COLUMNS)
     table["strategy"] = pd.Categorical(table["strategy"], names)
-    text = summary.markdown(table, "m", {"sample_household": ["phone"]})
+    text = summary.markdown(table, TINY, {"sample_household": ["phone"]})
     assert max(len(line) for line in text.splitlines() if " | " in line) <= 80
     assert summary.SAMPLE_NOTE in text

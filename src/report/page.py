@@ -1,6 +1,6 @@
 """Floor 2. The report page, made from data frames, and the tables that `dvc plots` draws."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from src import summary
+from src.published import Comparison
 from src.report.gallery import Gallery
 
 REASONS = {"worst": "among the worst", "gain": "gained most by tuning", "chance": "picked by chance"}
@@ -27,11 +28,13 @@ DEEPEST = 0.05  # the heat map's full colour stands for at least this change, so
 class Facts:
     """Where the numbers come from."""
 
-    model: str
+    about: summary.About
     weights_sha256: str
     seed: int
     protocols: Mapping[str, Mapping[str, str]]  # dataset -> protocol -> who asks and who is searched, in words
     queries: Mapping[tuple[str, str], tuple[int, int]]  # as `summary.counts`
+    set_aside: Mapping[str, tuple[int, int]]  # as `summary.set_aside`
+    published: Sequence[Comparison] = ()
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from src import command, images, manifest, neighbors, paths, store, summary
+from src import command, images, manifest, neighbors, paths, published, store, summary
 from src.errors import UserError
-from src.params import Params, Protocol, load
+from src.params import Params, Protocol, Published, ServiceModel, load
 from src.report import gallery, page
 
 
@@ -27,7 +27,9 @@ def main() -> None:
     scores = summary.scores(metrics, names)
     headline = summary.headline(metrics)
     words = {name: {key: in_words(protocol) for key, protocol in found.items()} for name, found in protocols.items()}
-    facts = page.Facts(params.model, headline["weights_sha256"], params.seed, words, summary.counts(scores))
+    about, beside = describe(params), published.compare(comparable(params), params.model, scores)
+    counts = summary.counts(scores), summary.set_aside(scores)
+    facts = page.Facts(about, headline["weights_sha256"], params.seed, words, *counts, beside)
     galleries, pictures = read_galleries(params)
     with store.whole_folder(paths.REPORT) as part:
         html = page.render(facts, scores, galleries, pictures)
@@ -36,8 +38,10 @@ def main() -> None:
         for name, table in page.plots(scores).items():
             table.to_csv(part / "plots" / f"{name}.csv", index=False, lineterminator="\n")
     with store.whole(paths.METRICS / "summary.md") as part:
-        part.write_text(summary.markdown(scores, params.model, names), encoding="utf-8")
+        part.write_text(summary.markdown(scores, about, names, beside), encoding="utf-8")
     store.write_json(paths.SUMMARY, headline)
+    for found in beside:
+        print(published.line(params.model, found))
     print(f"report: {', '.join(metrics)} on {len(names)} datasets, page of {len(html) / 1e6:.1f} MB in {paths.REPORT}")
 
 
@@ -51,6 +55,18 @@ def read_metrics(params: Params) -> dict[str, Any]:
                 place = paths.queries(name) / "metrics.json"
                 raise UserError(f"{place}: {key} is {found.get(key)}, expected {here}; run `dvc repro` to score again")
     return metrics
+
+
+def describe(params: Params) -> summary.About:
+    """The chosen model; of an embedding service, whose it is."""
+    chosen = params.chosen
+    library = chosen.service if isinstance(chosen, ServiceModel) else chosen.library
+    return summary.About(params.model, library, chosen.checkpoint, chosen.licence)
+
+
+def comparable(params: Params) -> list[Published]:
+    """Published numbers, without those of a dataset that need not be whole here."""
+    return [row for row in params.published if getattr(params.catalogue[row.dataset], "strict", True)]
 
 
 def in_words(protocol: Protocol) -> str:

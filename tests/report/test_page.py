@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from src import summary
+from src.published import Comparison
 from src.report import page
 from src.report.gallery import Case, Gallery, Ranking
 
@@ -38,7 +39,9 @@ def values(mmp: float) -> dict[str, Any]:
     return {"mMP@5": mmp, "R@1": mmp, "mAP@R": mmp, "queries": 8, "queries_without_relevant": 3}
 
 
-def render(datasets: tuple[str, ...] = ("cars", "food"), label: str = "a") -> str:
+def render(
+    datasets: tuple[str, ...] = ("cars", "food"), label: str = "a", licence: str = "MIT", published: bool = False
+) -> str:
     protocols = {name: ["phone"] for name in datasets}
     metrics: dict[str, Any] = {
         strategy: {name: {"phone": values(mmp)} for name in datasets}
@@ -48,7 +51,10 @@ def render(datasets: tuple[str, ...] = ("cars", "food"), label: str = "a") -> st
     metrics["cross_tuned"] = {"top_tuned": pairs}
     scores = summary.scores(metrics, protocols)
     words = {name: {"phone": "query → gallery"} for name in datasets}
-    facts = page.Facts("tiny", "0123456789abcdef" * 4, 7, words, summary.counts(scores))
+    about = summary.About("tiny", "timm", f"tiny_vit.{label}", licence)
+    beside = [Comparison("cars", "phone", "R@1", 0.5, 0.507, f"them, {label}")] if published else []
+    lost = {"cars": (1234, 5000), "food": (1, 9)} if published else {}
+    facts = page.Facts(about, "0123456789abcdef" * 4, 7, words, summary.counts(scores), lost, beside)
     rankings = (Ranking("pretrained", (1, 2), (True, False), 1), Ranking("top_tuned", (2, 1), (False, True), 1))
     gallery = Gallery((Case(0, "worst", rankings),), dict.fromkeys((0, 1, 2), (label, "")))
     pictures = {(name, row): "data:image/jpeg;base64,AAAA" for name in datasets for row in (0, 1, 2)}
@@ -68,7 +74,7 @@ def test_the_policy_forbids_all_but_the_pages_own_style_and_pictures() -> None:
 
 
 def test_hostile_text_stays_text_wherever_it_stands() -> None:
-    calm, hostile = (Reader(render(("cars", "food"), label)) for label in ("a", HOSTILE))
+    calm, hostile = (Reader(render(("cars", "food"), label, published=True)) for label in ("a", HOSTILE))
     assert [tag for tag, _ in hostile.seen] == [tag for tag, _ in calm.seen]
     assert not [name for _, attrs in hostile.seen for name in attrs if name.startswith("on")]
     assert "<script" not in page.breakable(HOSTILE)
@@ -109,6 +115,22 @@ def test_provenance_is_on_the_page() -> None:
     text = render()
     assert "0123456789ab</code>, seed 7" in text
     assert text.count('<td>query → gallery</td><td class="number">8</td><td class="number">3</td>') == 2
+
+
+def test_model_and_licence_stand_below_the_title_and_a_warning_only_where_one_is_due() -> None:
+    assert '<p class="model">timm <bdi>tiny_vit.a</bdi>, licence MIT</p>' in render()
+    assert '<p class="note">' not in render()
+    warned = render(licence="CC-BY-NC-4.0")
+    assert '<p class="note">Licence CC-BY-NC-4.0: not for commercial use.</p>' in warned
+    assert warned.index("not for commercial use") < warned.index("</header>")
+
+
+def test_published_numbers_and_unusable_images_are_shown_only_where_there_are_any() -> None:
+    assert not re.search("published|could not be used", render())
+    text = render(published=True)
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", text[text.index('id="published"') :])
+    assert cells[7:14] == ["cars", "phone", "R@1", "50.0", "50.7", "−0.7", "them, a"]
+    assert "Images that could not be used: cars 1,234 of 5,000, food 1 of 9." in text
 
 
 def test_only_sample_datasets_bring_the_warning() -> None:

@@ -5,7 +5,8 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@contextmanager
+def changed_params() -> Iterator[dict[str, Any]]:
+    """params.yaml to alter."""
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    yield raw
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+
+
 def page() -> str:
     return (paths.REPORT / "index.html").read_text(encoding="utf-8")
 
@@ -217,11 +226,64 @@ def test_one_dataset_makes_a_report() -> None:
 
 def test_a_strategy_that_was_not_asked_for_is_left_out_and_removed() -> None:
     build()
-    raw = yaml.safe_load(Path("params.yaml").read_text()) | {"strategies": ALL[:2]}
-    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    with changed_params() as raw:
+        raw["strategies"] = ALL[:2]
     report.main()
     assert sorted(path.name for path in paths.QUERIES.iterdir()) == sorted(ALL[:2])
     assert ">fine_tuned<" not in page()
+
+
+PUBLISHED = {"model": MODEL, "dataset": "sample_cars", "protocol": "phone", "metric": "R@1", "value": 0.25}
+
+
+def test_published_numbers_are_printed_beside_ours_where_all_is_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    build(strategies=ALL[:2])
+    changes = {"same": {}, "model": {"model": "siglip"}, "dataset": {"dataset": "sample_shelf"}}
+    with changed_params() as raw:
+        raw["published"] = [PUBLISHED | {"source": f"other {name}"} | row for name, row in changes.items()]
+    report.main()
+    ours = store.read_json(paths.queries("pretrained") / "metrics.json")["sample_cars"]["phone"]["R@1"]
+    line, last = capsys.readouterr().out.splitlines()
+    assert line == f"{MODEL} sample_cars phone R@1: {ours:.3f} here, 0.250 published, {ours - 0.25:+.3f} (other same)"
+    assert last.startswith("report: ")
+    for text in (page(), (paths.METRICS / "summary.md").read_text()):
+        assert [f"other {name}" in text for name in changes] == [True, False, False]
+
+
+def test_a_dataset_that_need_not_be_whole_is_not_compared() -> None:
+    build(strategies=ALL[:1])
+    for strict in (True, False):
+        with changed_params() as raw:
+            raw["published"] = [PUBLISHED | {"source": "them"}]
+            protocols = raw["catalogue"]["sample_cars"]["protocols"]
+            raw["catalogue"]["sample_cars"] = {"reader": "rp2k", "strict": strict, "protocols": protocols}
+        report.main()
+        assert (">them<" in page()) == strict
+
+
+def test_the_licence_of_the_model_and_unusable_images_are_told() -> None:
+    build(strategies=ALL[:2])
+    with changed_params() as raw:
+        raw["models"][MODEL]["licence"] = "CC-BY-NC-4.0"
+    path = paths.queries("pretrained") / "metrics.json"
+    metrics = store.read_json(path)
+    metrics["sample_food"]["images"] = {"images": 97, "labels": 6, "quarantined": 3}
+    store.write_json(path, metrics)
+    report.main()
+    for text in (page(), (paths.METRICS / "summary.md").read_text()):
+        assert "Licence CC-BY-NC-4.0: not for commercial use." in text
+        assert "Images that could not be used: sample_food 3 of 100" in text
+        assert "sample supervised, licence CC-BY-NC-4.0" in re.sub("<[^>]+>", "", text)
+
+
+def test_an_embedding_service_is_told_by_its_name() -> None:
+    build(strategies=ALL[:1])
+    with changed_params() as raw:
+        raw["models"][MODEL] = {"library": "api", "service": "voyage", "checkpoint": "v3"}
+    report.main()
+    text = (paths.METRICS / "summary.md").read_text()
+    assert f"- {MODEL} is voyage v3, licence terms of the service." in text
+    assert "**Licence terms of the service: read them before commercial use.**" in text
 
 
 @pytest.mark.parametrize(("key", "value"), [("model", "sample_ssl"), ("weights_sha256", "b" * 64)])
@@ -251,9 +313,8 @@ def test_the_page_stays_below_5_mb_however_many_queries_are_asked_for() -> None:
         return file.getvalue()
 
     build(labels=30, photo=noise)
-    raw = yaml.safe_load(Path("params.yaml").read_text())
-    raw["report"]["queries"] = 50
-    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    with changed_params() as raw:
+        raw["report"]["queries"] = 50
     report.main()
     assert page().count("<article") == 100
     assert (paths.REPORT / "index.html").stat().st_size < 5_000_000
