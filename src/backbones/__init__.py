@@ -4,6 +4,7 @@ A folder with a network holds `weights.safetensors` (float32) and `config.json`,
 it again and to feed it: nothing here asks the network or the library's own tables for a second time.
 """
 
+import time
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from src import store
-from src.backbones import checkpoint, torchvision_ops  # noqa: F401  the latter before any library
+from src.backbones import checkpoint, costs, disk, torchvision_ops  # noqa: F401  the latter before any library
 from src.errors import UserError
 from src.images import Preprocessing
 from src.params import Model
@@ -68,7 +69,7 @@ def fetch(slug: str, model: Model, folder: Path) -> dict[str, Any]:
     try:
         if model.file:
             checkpoint.verify(Path(model.file), model.sha256)
-        with store.whole_folder(folder) as part:
+        with disk.room(folder.parent), store.whole_folder(folder) as part:
             details = library(model.library).fetch(model, part)
             return _complete(part, slug, model, details)
     except UserError as error:
@@ -76,13 +77,16 @@ def fetch(slug: str, model: Model, folder: Path) -> dict[str, Any]:
 
 
 def _complete(folder: Path, slug: str, model: Model, details: dict[str, Any]) -> dict[str, Any]:
-    """Add what is the same for every library, and find the dimension by trying the network."""
+    """Add what is the same for every library, find the dimension by trying the network, and count what it costs."""
     override = model.preprocessing.model_dump(exclude_none=True) | ({"size": model.size} if model.size else {})
     config = {"model": slug, "library": model.library, "checkpoint": model.checkpoint, **details}
     config["preprocessing"] = asdict(Preprocessing(**{**details["preprocessing"], **override}))
     config |= {"family": model.family, "licence": model.licence, "weights_sha256": store.sha256(folder / WEIGHTS)}
     store.write_json(folder / CONFIG, config)
-    config["dim"] = dimension(load(folder))
+    made = load(folder)
+    config["dim"] = dimension(made)
+    cost = costs.measure(made.network, made.preprocessing.size)
+    config |= {"parameters": cost["parameters"], "gmacs": round(cost["gmacs"], 4)}
     store.write_json(folder / CONFIG, config)
     return config
 
@@ -95,6 +99,17 @@ def dimension(backbone: Backbone) -> int:
     if len(shape) != 2:
         raise UserError(f"the network gives {tuple(shape)} for one image, not one vector; choose another checkpoint")
     return int(shape[1])
+
+
+def seconds(backbone: Backbone) -> float:
+    """What the forward pass of one image takes on this machine's processor: the faster of two, after a warm-up."""
+    size, took = backbone.preprocessing.size, []
+    with torch.inference_mode():
+        for _ in range(3):
+            start = time.perf_counter()
+            backbone.network(torch.zeros(1, 3, size, size))
+            took.append(time.perf_counter() - start)
+    return min(took[1:])
 
 
 def save(folder: Path, network: nn.Module, config: dict[str, Any]) -> None:

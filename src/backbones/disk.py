@@ -26,6 +26,19 @@ def room(folder: Path, needed: int = 0) -> Iterator[None]:
 
 
 def _line(folder: Path, needed: int) -> str:
-    free = shutil.disk_usage(folder).free
-    wanted = f"{needed / 1e9:.2f} GB are needed" if needed else "the size of the checkpoint twice is needed"
-    return f"the disk of {folder} is full: {free / 1e9:.2f} GB are free, {wanted}; make room and run it again"
+    free = _size(shutil.disk_usage(folder).free)
+    wanted = f"{_size(needed)} are needed" if needed else "twice the size of the checkpoint is needed"
+    return f"the disk of {folder} is full: {free} are free, {wanted}; make room and run it again"
+
+
+def _size(count: float) -> str:
+    """Bytes as people say them.
+
+    >>> _size(344_400_000)
+    '344.4 MB'
+    """
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"

@@ -17,7 +17,8 @@ from src.backbones import disk
 from src.errors import UserError
 
 TIMEOUT = (10, 60)  # seconds for the connection, and between two bytes
-CHUNK = 2**20
+CHUNK = 2**16  # bytes; what came since the last whole one is lost with the line
+MIB = 2**20
 TRIES = 5  # without a new byte in between
 RETRY = Retry(total=3, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), raise_on_status=False)
 HINTS = {401: "it wants credentials", 403: "it is not for everybody", 404: "nothing is there", 410: "it is gone"}
@@ -34,7 +35,7 @@ def fetch(url: str, sha256: str | None = None) -> Path:
     download(url, file)
     found = store.sha256(file)
     if not sha256:
-        print(f"warning: {url} may change any day; pin it with `sha256: {found}` in its entry", file=sys.stderr)
+        print(f"warning: {url} may change any day; pin it with `sha256: {found}`", file=sys.stderr)
     elif found != sha256:
         file.unlink()
         raise UserError(f"{url} has sha256 {found}, expected {sha256}; try again, or correct `sha256`")
@@ -99,10 +100,10 @@ def _receive(session: requests.Session, url: str, part: Path, headers: dict[str,
 
 
 def _write(answer: requests.Response, file: BinaryIO, total: int | None, title: str) -> None:
-    with progress.bar((total or 0) // CHUNK, f"fetch {title}", "MiB") as bar:
+    with progress.bar((total or 0) // MIB, f"fetch {title}", "MiB") as bar:
         for chunk in answer.iter_content(CHUNK):
             file.write(chunk)
-            bar.update(file.tell() // CHUNK - bar.n)
+            bar.update(file.tell() // MIB - bar.n)
 
 
 def _first_byte(answer: requests.Response) -> int:
@@ -134,5 +135,12 @@ def _line(url: str, error: requests.RequestException, part: Path) -> str:
         status = error.response.status_code
         return f"{url} answers {status} ({HINTS.get(status, error.response.reason)}); correct `url`, or bring a `file`"
     kept = f"; {_length(part):,} bytes are kept" if _length(part) else ""
-    reason = " ".join(str(error).split())[:200]
-    return f"{url} cannot be fetched ({reason}){kept}; try again, or bring a `file` and its `sha256`"
+    return f"{url} cannot be fetched ({_reason(error)}){kept}; try again, or bring a `file` and its `sha256`"
+
+
+def _reason(error: requests.RequestException) -> str:
+    """The heart of what requests wraps: connection refused, name unknown, line dropped."""
+    inner = error.args[0] if error.args else error
+    inner = getattr(inner, "reason", inner)
+    first = inner.args[0] if isinstance(inner, Exception) and inner.args else inner
+    return " ".join(str(first).split())[-200:] or type(error).__name__

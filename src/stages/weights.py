@@ -3,18 +3,58 @@
 python -m src.stages.weights
 """
 
-from src import backbones, command, paths
-from src.params import Model, load
+import sys
+
+from src import command, licences, paths
+from src.params import Model, Params, ServiceModel, load
 
 
 def main() -> None:
-    """Read models.<model>, fetch, write."""
+    """Read models.<model>, fetch, write; of an embedding service there is nothing but its configuration."""
     params = load()
     model = params.chosen
-    assert isinstance(model, Model), model
+    if isinstance(model, ServiceModel):
+        from src import services
+
+        made = services.write(params.model, model, paths.BACKBONE)
+        print(f"weights {params.model}: {made['checkpoint']} of {made['source']}, none to fetch, {made['licence']}")
+    else:
+        print(f"weights {params.model}: fetching {model.checkpoint} {_origin(model)}", flush=True)
+        made = _fetch(params, model)
+    if warning := licences.warning(made["licence"]):
+        print(f"warning: {params.model}: {warning}", file=sys.stderr)
+
+
+def _origin(model: Model) -> str:
+    """Where weights will come from, before anything asks there."""
+    if model.library == "sample" and not model.file:
+        return "from this repository"
+    return f"from {model.file or model.url or 'the hub'}"
+
+
+def _fetch(params: Params, model: Model) -> dict[str, object]:
+    """Weights into models/backbone; says what they are and how fast an image is with them."""
+    from src import backbones, device  # seconds of imports, after the first line
+
     made = backbones.fetch(params.model, model, paths.BACKBONE)
-    print(f"weights {params.model}: {made['checkpoint']} from {made['source']}, {made['dim']}-d, {made['licence']}")
+    size = f"{made['dim']}-d, {made['parameters'] / 1e6:,.1f} M parameters, {made['gmacs']:,.1f} GMACs an image"
+    print(f"weights {params.model}: {made['checkpoint']} from {made['source']}, {size}, {made['licence']}")
+    if device.choose(params.runtime).type == "cpu":
+        took = backbones.seconds(backbones.load(paths.BACKBONE))
+        print(f"weights {params.model}: {took:.2g} s an image here: 1,000 images take about {_span(1000 * took)}")
+    return made
+
+
+def _span(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> _span(42), _span(350), _span(9000)
+    ('42 s', '6 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, network=True)

@@ -1,95 +1,97 @@
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import os
 from pathlib import Path
 
 import pytest
+from backbones.hub_server import Hub, digest, point_to
 from huggingface_hub import constants
 
-from src.backbones import hub
+from src.backbones import hub as adapter
+from src.backbones import web
 from src.errors import UserError
 
-COMMIT = "c" * 40
-BODY = b"weights " * 1000
-
-REFUSALS = {
-    "/team/gated/": (403, "GatedRepo"),
-    "/team/absent/": (404, "RepoNotFound"),
-    "/team/open/resolve/gone/": (404, "RevisionNotFound"),
-    "/team/open/resolve/main/other": (404, "EntryNotFound"),
-    "/team/broken/": (500, "Internal"),
-}
-
-
-class Hub(BaseHTTPRequestHandler):
-    """A hub that holds team/open with one file, says what it has been asked, and refuses the rest as the real one."""
-
-    def do_HEAD(self) -> None:
-        self.answer()
-
-    def do_GET(self) -> None:
-        self.answer()
-        self.wfile.write(BODY)
-
-    def answer(self) -> None:
-        self.server.asked.append(f"{self.command} {self.path}")  # type: ignore[attr-defined]
-        status, code = next((what for start, what in REFUSALS.items() if self.path.startswith(start)), (200, ""))
-        self.send_response(status)
-        headers = {"X-Error-Code": code, "X-Repo-Commit": COMMIT, "ETag": '"e1"', "Content-Length": str(len(BODY))}
-        for name, value in headers.items():
-            self.send_header(name, value if status == 200 or name != "Content-Length" else "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
+BODY = os.urandom(300_000)
+SITE = "/team/open/model.safetensors"  # where the bytes come from
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
-    """A hub on this machine, and an empty cache."""
-    served = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    served.asked = []  # type: ignore[attr-defined]
-    point_to(monkeypatch, served.server_port, tmp_path)
-    threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True).start()
-    yield served
-    served.shutdown()
-    served.server_close()
+def team(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """A hub with the repository team/open, tagged v2, and no waiting between tries."""
+    monkeypatch.setattr(web, "RETRY", 0)
+    monkeypatch.setattr(web, "CHUNK", 10_000)
+    (hub.root / "team/open").mkdir(parents=True)
+    (hub.root / "team/open/config.json").write_text("{}")
+    (hub.root / "team/open/model.safetensors").write_bytes(BODY)
+    (hub.root / "team/gated").mkdir()
+    hub.gated.add("team/gated")
+    hub.tags["team/open"] = {"v2"}
+    hub.refusals["/team/broken/"] = 500
+    return hub
 
 
-def point_to(monkeypatch: pytest.MonkeyPatch, port: int, cache: Path) -> None:
-    """The hub's client reads its environment when it is imported; afterwards only this helps."""
-    endpoint = f"http://127.0.0.1:{port}"
-    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+def parts() -> list[str]:
+    """What lies half-finished in the cache."""
+    return [path.name for path in Path(constants.HF_HUB_CACHE).rglob("*incomplete*") if path.suffix != ".lock"]
 
 
-def test_a_file_of_the_hub_comes_with_its_commit(server: ThreadingHTTPServer) -> None:
-    file, repository, commit = hub.fetch("team/open", "model.safetensors", None)
-    assert file.read_bytes() == BODY
-    assert (repository, commit) == ("team/open", COMMIT)
+def test_a_file_of_the_hub_comes_with_its_commit(team: Hub) -> None:
+    for name in ("config.json", "model.safetensors"):
+        file, repository, commit = adapter.fetch("team/open", name, None)
+        assert file.read_bytes() == (team.root / "team/open" / name).read_bytes()
+        assert (repository, commit) == ("team/open", team.commit("team/open"))
+    assert not parts()
 
 
-def test_a_pinned_revision_is_the_one_asked_for(server: ThreadingHTTPServer) -> None:
-    hub.fetch("team/open", "model.safetensors", "v2")
-    asked = [line for line in server.asked if "/resolve/" in line]  # type: ignore[attr-defined]
+def test_a_pinned_revision_is_the_one_asked_for(team: Hub) -> None:
+    adapter.fetch("team/open", "model.safetensors", "v2")
+    asked = [line for line in team.asked if "/resolve/" in line]
     assert asked[0] == "HEAD /team/open/resolve/v2/model.safetensors"
 
 
+def test_a_file_is_downloaded_once(team: Hub) -> None:
+    for _ in range(2):
+        adapter.fetch("team/open", "model.safetensors", None)
+    assert team.asked.count(f"GET {SITE}") == 1
+
+
+def test_the_first_file_that_is_there_is_taken(team: Hub) -> None:
+    names = ["open_clip_model.safetensors", "model.safetensors", "config.json"]
+    assert adapter.first("team/open", names, None)[0].name == "model.safetensors"
+    with pytest.raises(UserError, match=r"team/open on the hub has no a or b; convert its weights"):
+        adapter.first("team/open", ["a", "b"], None)
+
+
+def test_an_absent_file_may_be_asked_for(team: Hub) -> None:
+    assert adapter.optional("team/open", "merges.txt", None) is None
+    file = adapter.optional("team/open", "config.json", None)
+    assert file and file.read_text() == "{}"
+
+
+@pytest.mark.parametrize("switched_off", [False, True])
 def test_without_network_an_earlier_download_will_do(
-    server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    team: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switched_off: bool
 ) -> None:
-    before = hub.fetch("team/open", "model.safetensors", None)
-    point_to(monkeypatch, 9, tmp_path)
-    assert hub.fetch("team/open", "model.safetensors", None) == before
-    assert hub.fetch("team/open", "model.safetensors", COMMIT) == before
+    before = adapter.fetch("team/open", "model.safetensors", None)
+    assert adapter.optional("team/open", "merges.txt", None) is None
+    point_to(monkeypatch, "http://127.0.0.1:9", tmp_path / "cache")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", switched_off)
+    assert adapter.fetch("team/open", "model.safetensors", None) == before
+    assert adapter.fetch("team/open", "model.safetensors", team.commit("team/open")) == before
+    assert adapter.optional("team/open", "merges.txt", None) is None
+    with pytest.raises(UserError, match=r"team/open cannot be fetched"):
+        adapter.optional("team/open", "never_asked_for", None)
+
+
+def test_a_hub_that_the_user_switched_off_is_not_asked(team: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match=r"team/open cannot be fetched from the hub \(.*\); unset HF_HUB_OFFLINE once"):
+        adapter.fetch("team/open", "model.safetensors", None)
+    assert not [line for line in team.asked if "/team/" in line]
 
 
 @pytest.mark.parametrize(
     ("repository", "filename", "revision", "says"),
     [
-        ("team/gated", "f", None, "team/gated on the hub is gated; accept its terms .*HF_TOKEN"),
+        ("team/gated", "f", None, "team/gated on the hub is gated; accept its terms .*/team/gated, then set HF_TOKEN"),
         ("team/absent", "f", None, "team/absent is not on the hub, or is private; check `checkpoint`"),
         ("team/open", "f", "gone", "team/open@gone is not on the hub, the repository is; check `revision`"),
         ("team/open", "other", None, "team/open on the hub has no other"),
@@ -97,13 +99,66 @@ def test_without_network_an_earlier_download_will_do(
     ],
 )
 def test_each_refusal_of_the_hub_has_its_cure(
-    server: ThreadingHTTPServer, repository: str, filename: str, revision: str | None, says: str
+    team: Hub, repository: str, filename: str, revision: str | None, says: str
 ) -> None:
-    with pytest.raises(UserError, match=says):
-        hub.fetch(repository, filename, revision)
+    with pytest.raises(UserError, match=says) as error:
+        adapter.fetch(repository, filename, revision)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("token", [None, "hf_x"])
+def test_a_gated_repository_is_refused_with_and_without_a_token(
+    team: Hub, monkeypatch: pytest.MonkeyPatch, token: str | None
+) -> None:
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", "none")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    if token:
+        monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(UserError, match="team/gated on the hub is gated"):
+        adapter.fetch("team/gated", "model.safetensors", None)
 
 
 def test_an_unreachable_hub_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    point_to(monkeypatch, 9, tmp_path)
+    point_to(monkeypatch, "http://127.0.0.1:9", tmp_path)
     with pytest.raises(UserError, match=r"cannot be fetched from the hub \(.*refused.*\); try again, or bring"):
-        hub.fetch("team/open", "model.safetensors", None)
+        adapter.fetch("team/open", "model.safetensors", None)
+
+
+def test_an_interrupted_download_goes_on_where_it_was(team: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    team.cuts["model.safetensors"] = 200_000
+    monkeypatch.setattr(web, "TRIES", 0)
+    with pytest.raises(UserError, match=r"model\.safetensors cannot be fetched .*200,000 bytes are kept; try again"):
+        adapter.fetch("team/open", "model.safetensors", None)
+    assert adapter.optional("team/open", "model.safetensors", None)  # the next run
+    asked = [line for line in team.asked if line.startswith(f"GET {SITE}")]
+    assert asked == [f"GET {SITE}", f"GET {SITE} bytes=200000-"]
+    assert not parts()
+
+
+def test_what_came_damaged_is_thrown_away_and_the_next_try_is_sound(team: Hub) -> None:
+    file, _, _ = adapter.fetch("team/open", "model.safetensors", None)
+    blob = file.resolve()
+    file.unlink()
+    blob.rename(blob.with_name(f"{blob.name}.incomplete.part"))
+    with blob.with_name(f"{blob.name}.incomplete.part").open("r+b") as part:
+        part.write(b"damaged")
+        part.truncate(1000)
+    with pytest.raises(UserError, match=r"model\.safetensors of team/open came damaged and was thrown away; try again"):
+        adapter.fetch("team/open", "model.safetensors", None)
+    assert not parts()
+    assert adapter.fetch("team/open", "model.safetensors", None)[0].read_bytes() == BODY
+
+
+def test_what_was_damaged_in_the_cache_is_fetched_again(team: Hub) -> None:
+    file, _, _ = adapter.fetch("team/open", "model.safetensors", None)
+    file.resolve().write_bytes(b"damaged")
+    assert adapter.fetch("team/open", "model.safetensors", None)[0].read_bytes() == BODY
+
+
+def test_a_file_other_than_pinned_does_not_stay_in_the_cache(team: Hub) -> None:
+    file, _, _ = adapter.fetch("team/open", "model.safetensors", None)
+    adapter.verify(file, digest(file))
+    with pytest.raises(UserError, match=f"has sha256 {digest(file)}, expected {'0' * 64}"):
+        adapter.verify(file, "0" * 64)
+    assert not file.exists()
+    assert adapter.fetch("team/open", "model.safetensors", None)[0].read_bytes() == BODY

@@ -1,17 +1,20 @@
 import hashlib
 import io
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import timm
 import torch
+from backbones.hub_server import Hub
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from timm.data import create_transform, resolve_model_data_config
 from torch import nn
 
 from src import images
+from src.backbones import checkpoint
 from src.backbones import timm as adapter
 from src.errors import UserError
 from src.params import Model
@@ -111,16 +114,104 @@ def test_an_unknown_architecture_or_tag_names_the_nearest() -> None:
 
 
 def test_weights_that_timm_has_nowhere_must_be_brought() -> None:
-    with pytest.raises(UserError, match=r"no weights of gcvit_tiny\.in1k on the hub; bring a safetensors `file`"):
+    with pytest.raises(UserError, match=r"no weights of gcvit_tiny\.in1k on the hub; bring a `file` and its `sha256`"):
         adapter.obtain(entry("gcvit_tiny.in1k", None))
 
 
-def test_the_hub_is_asked_for_the_repository_and_revision_of_the_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(adapter.hub, "fetch", lambda *what: asked.append(what) or (Path("x"), what[0], "c0"))
-    found = adapter.obtain(entry("resnet50.a1_in1k", None, revision="v1"))
-    assert asked == [("timm/resnet50.a1_in1k", "model.safetensors", "v1")]
-    assert found == (Path("x"), "timm/resnet50.a1_in1k", "c0")
+def describe(name: str, folder: Path, weights: dict, **more: object) -> Path:
+    """A repository of timm's: config.json and model.safetensors."""
+    folder.mkdir(parents=True)
+    about = {"architecture": name, "pretrained_cfg": timm.get_pretrained_cfg(name).to_dict(), **more}
+    (folder / "config.json").write_text(json.dumps(about))
+    save_file(weights, folder / "model.safetensors")
+    return folder
+
+
+def features(config: dict, folder: Path, pictures: torch.Tensor) -> torch.Tensor:
+    """What a fetched backbone says, after its configuration has been through a file."""
+    ours = adapter.build(json.loads(json.dumps(config))).eval()
+    ours.load_state_dict(load_file(folder / "weights.safetensors"))
+    with torch.inference_mode():
+        return ours(pictures)
+
+
+def test_the_hub_is_asked_for_the_repository_and_revision_of_the_checkpoint(hub: Hub, tmp_path: Path) -> None:
+    describe("test_vit", hub.root / "timm/test_vit.r160_in1k", network("test_vit").state_dict())
+    hub.tags["timm/test_vit.r160_in1k"] = {"v1"}
+    config = adapter.fetch(entry("test_vit.r160_in1k", None, revision="v1"), tmp_path)
+    asked = [line for line in hub.asked if "/resolve/" in line]
+    assert asked[0] == "HEAD /timm/test_vit.r160_in1k/resolve/v1/model.safetensors"
+    assert config["source"] == "timm/test_vit.r160_in1k"
+    assert config["revision"] == hub.commit("timm/test_vit.r160_in1k")
+
+
+def test_a_hash_in_params_holds_for_the_hub_too(hub: Hub) -> None:
+    describe("test_vit", hub.root / "timm/test_vit.r160_in1k", network("test_vit").state_dict())
+    with pytest.raises(UserError, match=f"model.safetensors from the hub has sha256 .* expected {'0' * 64}"):
+        adapter.obtain(entry("test_vit.r160_in1k", None, sha256="0" * 64))
+
+
+@pytest.mark.parametrize("brought", [False, True])
+def test_a_repository_says_itself_what_it_holds(hub: Hub, tmp_path: Path, brought: bool) -> None:
+    arguments = {"img_size": 96, "num_classes": 7, "init_values": 0.5}
+    theirs = network("test_vit", **arguments)
+    settings = timm.get_pretrained_cfg("test_vit").to_dict() | {"input_size": (3, 96, 96), "mean": (0.1, 0.2, 0.3)}
+    place = describe(
+        "test_vit", hub.root / "me/shoes", theirs.state_dict(), pretrained_cfg=settings, model_args=arguments
+    )
+    model = entry("hf-hub:me/shoes", None)
+    if brought:
+        model = Model.model_validate({**model.model_dump(), "file": str(place), "sha256": checkpoint.digest(place)})
+    config = adapter.fetch(model, tmp_path)
+    assert (config["preprocessing"]["size"], config["preprocessing"]["mean"]) == (96, [0.1, 0.2, 0.3])
+    assert (config["source"], config["revision"]) == (
+        ("shoes", None) if brought else ("me/shoes", hub.commit("me/shoes"))
+    )
+    pictures = torch.randn(2, 3, 96, 96)
+    theirs.reset_classifier(0)
+    with torch.inference_mode():
+        assert torch.equal(features(config, tmp_path, pictures), theirs(pictures))
+
+
+def test_a_repository_of_another_library_or_architecture_is_refused(hub: Hub, tmp_path: Path) -> None:
+    (hub.root / "me/clip").mkdir(parents=True)
+    (hub.root / "me/clip/config.json").write_text('{"model_type": "clip"}')
+    with pytest.raises(UserError, match=r"does not describe a checkpoint of timm .*choose another `library`"):
+        adapter.fetch(entry("hf-hub:me/clip", None), tmp_path)
+    folder = describe("test_vit", tmp_path / "folder", network("test_vit").state_dict())
+    model = Model(library="timm", checkpoint="test_resnet", file=str(folder), sha256="0" * 64)
+    with pytest.raises(UserError, match=r"folder holds timm's test_vit, not test_resnet; correct `checkpoint`"):
+        adapter.fetch(model, tmp_path)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"folder has no model.safetensors or pytorch_model.bin"):
+        adapter.fetch(model.model_copy(update={"checkpoint": "test_vit"}), tmp_path)
+
+
+def test_a_torch_file_at_a_web_address_goes_into_an_architecture(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    theirs = network("test_resnet", num_classes=0)
+    torch.save(
+        {"epoch": 1, "state_dict": {f"module.{k}": v for k, v in theirs.state_dict().items()}}, hub.root / "r.pth"
+    )
+    model = entry("test_resnet", None, url=f"{hub.url}/r.pth", preprocessing={"crop": 0.5})
+    config = adapter.fetch(model, tmp_path)
+    assert (config["source"], config["revision"]) == (f"{hub.url}/r.pth", None)
+    pictures = torch.randn(2, 3, 160, 160)
+    with torch.inference_mode():
+        assert torch.equal(features(config, tmp_path, pictures), theirs(pictures))
+
+
+def test_a_web_address_with_something_else_is_refused(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    (hub.root / "r.pth").write_text("<html>moved</html>")
+    with pytest.raises(UserError, match=r"r\.pth cannot be read as a checkpoint of plain tensors"):
+        adapter.fetch(entry("test_resnet", None, url=f"{hub.url}/r.pth"), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -137,10 +228,3 @@ def test_what_our_preprocessing_cannot_do_must_be_overridden(setting: dict, over
         adapter.preprocessing(settings, entry("test_vit", None))
     size = override.pop("size", None)
     adapter.preprocessing(settings, entry("test_vit", None, size=size, preprocessing=override))
-
-
-def test_a_hash_in_params_holds_for_the_hub_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"other")
-    monkeypatch.setattr(adapter.hub, "fetch", lambda *_: (tmp_path / "x", "timm/resnet50.a1_in1k", "c0"))
-    with pytest.raises(UserError, match=f"expected {'0' * 64}"):
-        adapter.obtain(entry("resnet50.a1_in1k", None, sha256="0" * 64))
