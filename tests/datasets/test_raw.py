@@ -118,10 +118,13 @@ def test_members_of_an_archive_never_reach_outside_it(tmp_path: Path, pack: Call
     }
 
 
-def test_an_archive_that_is_a_link_to_elsewhere_is_not_followed(tmp_path: Path) -> None:
-    zipped(tmp_path / "private.zip", {"a.jpg": b"A"})
+def test_an_archive_that_is_a_link_is_followed_into_dvcs_cache_and_nowhere_else(tmp_path: Path) -> None:
+    cached = zipped(tmp_path / "cache/files/md5/ab" / ("0" * 30), {"a.jpg": b"A"})
+    private = zipped(tmp_path / "private.zip", {"b.jpg": b"private"})
     lay_out(tmp_path / "data", {"products.csv": b""})
-    (tmp_path / "data/photos.zip").symlink_to(tmp_path / "private.zip")
+    (tmp_path / "data/cached.zip").symlink_to(cached)
+    assert Raw(tmp_path / "data").read("a.jpg") == b"A"
+    (tmp_path / "data/photos.zip").symlink_to(private)
     with pytest.raises(UserError, match=r"photos.zip is a link that leaves the dataset's folder"):
         Raw(tmp_path / "data")
 
