@@ -30,7 +30,8 @@ def read(raw: Raw, entry: OfficialDataset, place: str) -> pd.DataFrame:
     )
     folders = {split: official.folder(raw, split, entry.reader) for split in OFFICIAL}
     records = pd.DataFrame({"file": rows["split"].map(folders) + rows["name"], "label": rows["class"]})
-    records["category"] = rows["class"].map(_groups(rows)).fillna("")  # the test list has no group of its own
+    groups = rows.drop_duplicates("class").set_index("class")["group"]
+    records["category"] = rows["class"].map(groups).fillna("")  # the authors' list of the test has none
     records["split"] = rows["split"]
     if entry.strict:
         official.check(records, OFFICIAL, raw, place)
@@ -41,8 +42,3 @@ def _test_list(raw: Raw, reader: str) -> str:
     """The first of TEST_LISTS that there is."""
     known = [name for name in TEST_LISTS if any(f"/{full}".endswith(f"/{name}") for full in raw.names)]
     return official.find(raw, (known or TEST_LISTS)[0], reader)
-
-
-def _groups(rows: pd.DataFrame) -> "pd.Series[str]":
-    """The group of each class that has one."""
-    return rows.dropna(subset="group").drop_duplicates("class").set_index("class")["group"]
