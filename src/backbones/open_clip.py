@@ -26,7 +26,7 @@ from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 from torch import nn
 
 from src import tensors
-from src.backbones import checkpoint, hub
+from src.backbones import checkpoint, hub, web
 from src.errors import UserError
 from src.images import FILTERS
 from src.params import Model
@@ -111,12 +111,16 @@ def _described_by_library(model: Model) -> Record:
 
 def _described_by_repository(model: Model) -> Record:
     repository = model.checkpoint.removeprefix(HF_HUB_PREFIX)
+    if model.url:
+        raise UserError(
+            f"{model.checkpoint} is a repository with weights; leave out `url`, or name open_clip's ARCHITECTURE/TAG"
+        )
     file, commit = find(model, repository, (HF_CONFIG_NAME,), model.revision)
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         network, how = content["model_cfg"], content.get("preprocess_cfg", {})
-        assert network["vision_cfg"].keys() and network["text_cfg"].keys()
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError):
+        network |= {tower: dict(network[tower]) for tower in ("vision_cfg", "text_cfg")}
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{file} does not describe a model of open_clip; choose another checkpoint") from None
     return Record(network, how, repository, (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME), commit)
 
@@ -148,13 +152,15 @@ def find(model: Model, repository: str, names: tuple[str, ...], revision: str | 
 
 def obtain(model: Model, record: Record) -> tuple[Path, str, str | None]:
     """The weights of both towers, their name for the records, and their commit (or what params.yaml says of a file)."""
+    if model.url:
+        return web.fetch(model.url, model.sha256), model.url, None
     if model.file and Path(model.file).is_file():
         return Path(model.file), Path(model.file).name, model.revision
     file, commit = find(model, record.repository, record.filenames, record.revision)
     if model.file:
         return file, Path(model.file).name, commit
     if model.sha256:
-        checkpoint.verify(file, model.sha256)
+        hub.verify(file, model.sha256)
     return file, record.repository, commit
 
 
@@ -175,7 +181,7 @@ def fill(model: Model, record: Record, file: Path, source: str, folder: Path) ->
         return resized(network, model.size)
     except Exception as error:  # of configurations and layouts that it does not know, open_clip raises many kinds
         raise UserError(
-            f"{source} does not fit open_clip's {model.checkpoint}: {checkpoint.misfits(str(error))}"
+            f"{source} does not fit open_clip's {model.checkpoint}: {checkpoint.misfits(str(error) or repr(error))}"
         ) from None
     finally:
         converted.unlink(missing_ok=True)
@@ -204,7 +210,7 @@ def keep_tokenizer(model: Model, record: Record, commit: str | None, folder: Pat
     if model.file:
         found = [Path(model.file) / file for file in TOKENIZER if (Path(model.file) / file).is_file()]
     else:
-        if name != record.repository:
+        if model.url or name != record.repository:
             commit = hub.fetch(name, TOKENIZER[0], None)[2]
         found = [file for file in (hub.optional(name, file, commit) for file in TOKENIZER) if file]
     for file in found:

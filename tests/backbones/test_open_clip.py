@@ -138,6 +138,7 @@ def test_both_towers_and_the_tokenizer_come_back_from_the_folder_alone(
     for gone in ("hub", "cache"):
         shutil.rmtree(tmp_path / gone)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    hub.asked.clear()
 
     about = config["build"]["network"]
     ours = whole(about).eval()
@@ -154,6 +155,7 @@ def test_both_towers_and_the_tokenizer_come_back_from_the_folder_alone(
         assert torch.equal(ours.encode_text(tokenizer(TEXTS)), theirs.encode_text(tokens))
         assert torch.equal(ours.encode_image(pictures), theirs.encode_image(pictures))
     assert config["text"]["tokenizer"] == {CLIP: "built-in", SIGLIP: "kept"}[name]
+    assert not hub.asked
 
 
 @pytest.mark.parametrize(("name", "size"), [(CLIP, 96), (SIGLIP, 96), (PE, 112), (CLIP, 224), (SIGLIP, 224)])
@@ -304,6 +306,22 @@ def test_what_our_preprocessing_cannot_do_must_be_overridden(
         adapter.preprocessing(record, size, entry(CLIP))
     if override:
         adapter.preprocessing(record, size, entry(CLIP, preprocessing=override))
+
+
+def test_weights_at_a_web_address_take_the_place_of_the_hubs(
+    hub: Hub, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    folder = repository(hub.root, SIGLIP, safe=False)
+    (hub.root / "mine").mkdir()
+    (folder / "open_clip_pytorch_model.bin").rename(hub.root / "mine/tuned.pt")
+    url = f"{hub.url}/mine/tuned.pt"
+    config = adapter.fetch(entry(SIGLIP, url=url, sha256=checkpoint.digest(hub.root / "mine/tuned.pt")), out)
+    assert (config["source"], config["revision"]) == (url, None)
+    assert config["text"]["revision"] == hub.commit(REPOSITORIES[SIGLIP])
+    tower(config, out)
+    with pytest.raises(UserError, match="is a repository with weights; leave out `url`"):
+        adapter.describe(entry(MARQO, url=url))
 
 
 def test_a_hash_in_params_holds_for_the_hub_too(hub: Hub, out: Path) -> None:
