@@ -203,7 +203,7 @@ def _aligned(lines: list[list[str]], words: Container[int] = (0,)) -> str:
     rule = ["-" * width if i in words else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
     aligned = [str.ljust if i in words else str.rjust for i in range(len(widths))]
     rows = [zip(aligned, line, widths, strict=True) for line in [lines[0], rule, *lines[1:]]]
-    return "\n".join(" | ".join(align(cell, width) for align, cell, width in row) for row in rows)
+    return "\n".join(" | ".join(align(cell, width) for align, cell, width in row).rstrip() for row in rows)
 
 
 def _short(strategy: str) -> str:

@@ -147,10 +147,10 @@ def test_published_numbers_stand_beside_ours() -> None:
     text = summary.markdown(scores(), TINY, PROTOCOLS, found)
     at = text.index("## Beside published numbers, in %")
     assert text[at:].splitlines()[2:6] == [
-        "dataset | protocol | metric |  here | published | points | source     ",
+        "dataset | protocol | metric |  here | published | points | source",
         "------- | -------- | ------ | ----: | --------: | -----: | -----------",
         "cars    | phone    | R@1    |  90.5 |      90.7 |   −0.2 | them / 2025",
-        "food    | i        | MRR    | 100.0 |      50.0 |  +50.0 |            ",
+        "food    | i        | MRR    | 100.0 |      50.0 |  +50.0 |",
     ]
 
 

@@ -1,5 +1,6 @@
 """Floor 2. The report page, made from data frames, and the tables that `dvc plots` draws."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,8 +92,8 @@ def _environment() -> jinja2.Environment:
 
 
 def breakable(name: str) -> Markup:
-    """A slug that a narrow column may break after an underscore or a dot."""
-    return Markup(str(escape(name)).replace("_", "_<wbr>").replace(".", ".<wbr>"))
+    """A slug that a narrow column may break after an underscore or a dot, and before a number."""
+    return Markup(re.sub(r"(?<=[_.])|(?<=[a-z])(?=\d)", "<wbr>", str(escape(name))))
 
 
 def css_class(strategy: str) -> str:

@@ -80,6 +80,11 @@ def test_hostile_text_stays_text_wherever_it_stands() -> None:
     assert "<script" not in page.breakable(HOSTILE)
 
 
+def test_a_long_slug_breaks_where_a_word_ends() -> None:
+    assert page.breakable("sample_food") == "sample_<wbr>food"
+    assert page.breakable("products10k") == "products<wbr>10k"
+
+
 def test_the_finding_stands_first() -> None:
     assert "<b>top_tuned</b> finds best on average: mMP@5 75.0 %, 25.0 points above pretrained." in render()
 
