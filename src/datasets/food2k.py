@@ -38,7 +38,7 @@ def read(raw: Raw, entry: OfficialDataset, place: str) -> pd.DataFrame:
     if entry.strict:
         official.check(records, OFFICIAL, raw, place)
     records["file"] = _root(raw, records["file"].iloc[0], entry.reader) + records["file"]
-    names = _names(raw)
+    names = _names(raw, entry.reader)
     records["caption"] = [names.get(label, "") for label in records["label"]]
     return records
 
@@ -64,8 +64,8 @@ def _root(raw: Raw, path: str, reader: str) -> str:
     return official.folder(raw, folder, reader).removesuffix(f"{folder}/")
 
 
-def _names(raw: Raw) -> dict[str, str]:
+def _names(raw: Raw, reader: str) -> dict[str, str]:
     """English name of each class that has one."""
     file = next((name for name in raw.names if f"/{name}".endswith(f"/{NAMES}")), None)
-    text = raw.read(file).decode("utf-8-sig", "replace") if file else ""
+    text = official.contents(raw, file, reader).decode("utf-8-sig", "replace") if file else ""
     return {str(int(number)): name for number, name in re.findall(r"^\s*(\d+)--(.*\S)", text, re.MULTILINE)}

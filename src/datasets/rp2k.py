@@ -10,7 +10,7 @@ from src.datasets.raw import Raw
 from src.errors import UserError
 from src.params import OfficialDataset
 
-PHOTO = re.compile(r"(?:.*/)?all/(train|test)/([^/]+)/[^/]+\.(?:jpe?g|png)", re.IGNORECASE | re.DOTALL)
+PHOTO = re.compile(r"(?:.*/)?all/(train|test)/([^/]+)/[^/]+\.(?i:jpe?g|png)", re.DOTALL)
 OFFICIAL = {"train": Official(344_854, 2_388), "test": Official(39_457)}
 
 
