@@ -232,16 +232,19 @@ def preprocessing(place: Path, source: str, model: Model) -> dict[str, Any]:
             f"{source} has no image processor that is known here ({' '.join(str(error).split())[:200]})"
         ) from None
     how = translate(processor)
-    if model.preprocessing.squash is None and not agree(processor, how):
+    if how is None or (model.preprocessing.squash is None and not agree(processor, how)):
         kind = type(processor).__name__.removesuffix("Pil")
-        raise UserError(f"{source} prepares its images in a way that ours cannot ({kind}); set preprocessing.squash")
+        cure = "set preprocessing.squash (and mean and std), or choose another library" if how else "choose another one"
+        raise UserError(f"{source} prepares its images in a way that ours cannot ({kind}); {cure}")
     return how
 
 
-def translate(processor: Any) -> dict[str, Any]:
-    """Size, crop, filter, mean and std of an image processor in the words of images.Preprocessing."""
-    size, shorter = processor.size, processor.size.shortest_edge
-    edge = shorter or size.height
+def translate(processor: Any) -> dict[str, Any] | None:
+    """Size, crop, filter, mean and std of an image processor in the words of images.Preprocessing, if it has a size."""
+    shorter = getattr(processor.size, "shortest_edge", None)
+    edge = shorter or getattr(processor.size, "height", None)
+    if not edge:
+        return None
     side, squash = edge, not shorter
     if getattr(processor, "crop_pct", None):
         squash = edge >= CROP_PCT_BELOW
