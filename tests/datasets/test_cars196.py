@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from layouts import Files, lay_out, pack, rows
-from scipy.io import savemat  # type: ignore[import-untyped]
+from scipy.io import savemat
 
 from src import datasets
 from src.datasets import cars196
