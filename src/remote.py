@@ -33,10 +33,10 @@ def embed_rows(
     with Answers(config) as answers:
         kept = answers.names()
         left = {name: row for name, row in zip(names, distinct.tolist(), strict=True) if name not in kept}
-        announce(config, len(set(names)), len(left), runtime.services, title)
+        _announce(config, len(set(names)), len(left), runtime.services, title)
         if left:
-            client = Client(config, runtime.services)
             try:
+                client = Client(config, runtime.services)
                 with watched(len(left), title, meter or Meter()) as done:
                     _ask_all(list(left.values()), client, config, shards, answers, done)
             except UserError as error:
@@ -58,7 +58,7 @@ def _names(config: dict[str, Any], shards: Shards, rows: Rows, runtime: RuntimeP
             yield found
 
 
-def announce(config: dict[str, Any], total: int, new: int, runtime: ServiceRuntime, title: str) -> None:
+def _announce(config: dict[str, Any], total: int, new: int, runtime: ServiceRuntime, title: str) -> None:
     """Say what is going to be sent and paid for; a UserError where that is more than allowed."""
     slug, price, address = config["model"], config["price"], urlsplit(config["endpoint"])
     host = address.netloc if address.scheme == "https" else f"{address.netloc} (unencrypted)"

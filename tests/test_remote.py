@@ -103,6 +103,13 @@ def test_what_is_kept_needs_neither_key_nor_network_nor_budget(
     assert "all 7 answers are kept, nothing is sent" in capsys.readouterr().out
 
 
+def test_a_missing_key_is_told_before_anything_is_sent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MY_KEY")
+    with pytest.raises(UserError, match=r"^extract toys: MY_KEY is not set; .*export MY_KEY=\.\.\.; 0 of 7"):
+        embed(configure(server), toys())
+    assert not server.seen
+
+
 def test_a_photo_in_two_datasets_is_paid_for_once(server: Server) -> None:
     config = configure(server)
     embed(config, toys())

@@ -69,6 +69,7 @@ def running() -> Iterator[Server]:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # 40 ms an answer otherwise
     server: Server
 
     def log_message(self, *_: Any) -> None:
