@@ -68,7 +68,7 @@ def _announce(config: dict[str, Any], total: int, new: int, runtime: ServiceRunt
     cost = f"price unknown: set models.{slug}.price, of 1,000 images"
     if price is not None:
         cost = f"about {new / 1000 * price:,.2f} at {price:g} for 1,000"
-    print(f"{title}: {new:,} photos go to {host}, {total - new:,} answers are kept; {cost}", flush=True)
+    print(f"{title}: {new:,} photos to send to {host}, {total - new:,} answers are kept; {cost}", flush=True)
     if new > runtime.max_images:
         raise UserError(
             f"{title}: {new:,} photos to be paid for, but runtime.services.max_images is {runtime.max_images:,};"

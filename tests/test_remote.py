@@ -121,7 +121,7 @@ def test_the_cost_is_told_before_anything_is_sent(server: Server, capsys: pytest
     shards = toys()
     with pytest.raises(UserError, match=r"max_images is 6; nothing was sent; .*-S runtime\.services\.max_images=7$"):
         embed(configure(server, price=250), shards, max_images=6)
-    assert "extract toys: 7 photos go to 127.0.0.1" in (told := capsys.readouterr().out)
+    assert "extract toys: 7 photos to send to 127.0.0.1" in (told := capsys.readouterr().out)
     assert "about 1.75 at 250 for 1,000" in told and "(unencrypted)" in told
     with pytest.raises(UserError):
         embed(configure(server), shards, max_images=0)
