@@ -37,7 +37,7 @@ def _fetch(params: Params, model: Model) -> dict[str, object]:
     from src import backbones, device  # seconds of imports, after the first line
 
     made = backbones.fetch(params.model, model, paths.BACKBONE)
-    size = f"{made['dim']}-d, {made['parameters'] / 1e6:,.1f} M parameters, {made['gmacs']:,.1f} GMACs an image"
+    size = f"{made['dim']}-d, {made['parameters'] / 1e6:,.1f} M parameters, {made['gmacs']:.3g} GMACs an image"
     print(f"weights {params.model}: {made['checkpoint']} from {made['source']}, {size}, {made['licence']}")
     if device.choose(params.runtime).type == "cpu":
         took = backbones.seconds(backbones.load(paths.BACKBONE))
