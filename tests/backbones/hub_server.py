@@ -130,8 +130,12 @@ class Handler(BaseHTTPRequestHandler):
             self.say(404, headers, b"not found")
             return
         size, tag = path.stat().st_size, digest(path) if path.suffix in LARGE else git_blob(path)
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        same = self.headers.get("If-Range") in (None, f'"{tag}"')
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")) if same else None
         start = int(asked[1]) if asked else 0
+        if start >= size > 0:
+            self.say(416, {"Content-Range": f"bytes */{size}"}, b"")
+            return
         self.send_response(206 if asked else 200)
         partial = {"Content-Range": f"bytes {start}-{size - 1}/{size}"} if asked else {}
         self.send_headers({**headers, **partial, "ETag": f'"{tag}"', "Content-Length": str(size - start)})

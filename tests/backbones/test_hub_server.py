@@ -1,6 +1,7 @@
 """The server that stands for the hub is understood by the hub's own client."""
 
 import os
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -82,3 +83,22 @@ def test_each_refusal_is_the_real_hubs(
 def test_any_other_path_is_a_plain_file(team: Hub) -> None:
     with urllib.request.urlopen(f"{team.url}/team/open/model.safetensors") as answer:
         assert answer.read() == WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "start"),
+    [
+        ({"Range": "bytes=9-"}, 206, 9),
+        ({"Range": "bytes=9-", "If-Range": '"another version"'}, 200, 0),
+    ],
+)
+def test_a_part_is_given_of_the_version_that_was_begun(team: Hub, headers: dict, status: int, start: int) -> None:
+    request = urllib.request.Request(f"{team.url}/team/open/model.safetensors", headers=headers)
+    with urllib.request.urlopen(request) as answer:
+        assert (answer.status, answer.read()) == (status, WEIGHTS[start:])
+
+
+def test_nothing_lies_behind_the_end(team: Hub) -> None:
+    headers = {"Range": f"bytes={len(WEIGHTS)}-"}
+    with pytest.raises(urllib.error.HTTPError, match="416"):
+        urllib.request.urlopen(urllib.request.Request(f"{team.url}/team/open/model.safetensors", headers=headers))
