@@ -53,7 +53,7 @@ def imports(file: str) -> frozenset[str]:
         if isinstance(node, ast.Import):
             found |= {file_of(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {file_of(node.module)} | {file_of(f"{node.module}.{alias.name}") for alias in node.names}
+            found |= {file_of(f"{node.module}.{alias.name}") or file_of(node.module) for alias in node.names}
     return frozenset(name for name in found if name and name not in {"src/__init__.py", file})
 
 

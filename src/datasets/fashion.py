@@ -18,11 +18,7 @@ COLUMNS = [
 ]
 COARSER = {"masterCategory": "masterCategory", "subCategory": "masterCategory", "articleType": "subCategory"}
 # lines of styles.csv, five of which have no photo; many count 44,424, having dropped the lines with a further comma
-OFFICIAL = {
-    "masterCategory": Official(44_446, 7),
-    "subCategory": Official(44_446, 45),
-    "articleType": Official(44_446, 143),
-}
+OFFICIAL = {TABLE: Official(44_446)}
 
 
 def read(raw: Raw, entry: FashionDataset, place: str) -> pd.DataFrame:
@@ -39,7 +35,7 @@ def read(raw: Raw, entry: FashionDataset, place: str) -> pd.DataFrame:
     records["label"], records["category"] = rows[entry.label], rows[COARSER[entry.label]]
     records["caption"] = rows["productDisplayName"]
     if entry.strict:
-        official.check(records.assign(split=TABLE), {TABLE: OFFICIAL[entry.label]}, raw, place)
+        official.check(records.assign(split=TABLE), OFFICIAL, raw, place)
     return records.join(rows[COLUMNS[1:-1]])
 
 

@@ -80,9 +80,7 @@ def test_the_official_counts_pass(tmp_path: Path, label: str, labels: int) -> No
 
 
 def test_other_counts_are_told(tmp_path: Path) -> None:
-    message = (
-        r"styles.csv has 3 images of 3 labels, the official dataset 44,446 of 7\. .*catalogue.fashion.strict: false"
-    )
+    message = r"styles.csv has 3 images, the official dataset 44,446\. .*catalogue.fashion.strict: false"
     with pytest.raises(UserError, match=message):
         table(lay_out(tmp_path, FILES), strict=True)
 

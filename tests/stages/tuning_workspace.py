@@ -27,7 +27,8 @@ def params(root: Path, datasets: Sequence[str] = ("one",), **changes: object) ->
     """The project's params.yaml with other datasets, and keys changed: top_tune__lr=1 is top_tune.lr."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     entry = raw["catalogue"]["sample_cars"]
-    raw |= {"datasets": list(datasets), "catalogue": dict.fromkeys(datasets, entry), "strategies": ["pretrained"]}
+    raw["catalogue"] |= dict.fromkeys(datasets, entry)
+    raw |= {"datasets": list(datasets), "strategies": ["pretrained"]}
     raw["runtime"] |= {"threads": 1, "workers": 1, "device": "cpu"}
     for key, value in changes.items():
         section, _, name = key.partition("__")
