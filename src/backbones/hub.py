@@ -84,8 +84,10 @@ def optional(repository: str, filename: str, revision: str | None) -> Path | Non
         raise
     except Exception as error:  # the hub's client lets many kinds of its transport through
         kept = try_to_load_from_cache(repository, filename, revision=revision)
-        if kept is not None:
-            return Path(kept) if isinstance(kept, str) else None
+        if isinstance(kept, str) and _is_sound(Path(kept)):
+            return Path(kept)
+        if kept is not None and not isinstance(kept, str):  # known to be absent
+            return None
         raise UserError(f"{name} cannot be fetched from the hub ({_reason(error)}); {_cure()}") from None
 
 
@@ -120,6 +122,12 @@ def verify(file: Path, sha256: str) -> None:
         )
 
 
+def _is_sound(file: Path) -> bool:
+    """Whether a file of the cache still has the content that it is named by, where it is."""
+    name = file.resolve().name
+    return not SHA256.fullmatch(name) or store.sha256(file) == name
+
+
 def _forget(file: Path) -> None:
     file.resolve().unlink(missing_ok=True)
     file.unlink(missing_ok=True)
@@ -135,10 +143,11 @@ def _name(repository: str, revision: str | None) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if constants.is_offline_mode():
+        return "HF_HUB_OFFLINE is set, and no earlier download of it is here"
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _cure() -> str:
-    if constants.is_offline_mode():
-        return "unset HF_HUB_OFFLINE once, or bring a `file` and its `sha256`"
-    return "try again, or bring a `file` and its `sha256`"
+    first_ = "unset it once" if constants.is_offline_mode() else "try again"
+    return f"{first_}, or bring a `file` and its `sha256`"

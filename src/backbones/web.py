@@ -31,7 +31,8 @@ def fetch(url: str, sha256: str | None = None) -> Path:
     warning says how to pin it.
     """
     folder = store.scratch("weights", store.fingerprint(url))
-    file = folder / (Path(unquote(urlsplit(url).path)).name or "weights")
+    name = Path(unquote(urlsplit(url).path)).name
+    file = folder / (name if name.strip(".") else "weights")
     download(url, file)
     found = store.sha256(file)
     if not sha256:
@@ -113,12 +114,10 @@ def _first_byte(answer: requests.Response) -> int:
 
 
 def _remember(answer: requests.Response, part: Path) -> None:
-    """Which version a part is of, where the server says it in a way that `If-Range` may repeat."""
+    """Which version a part is of, where the server says it in a way that `If-Range` may repeat: no weak etag."""
     tag = answer.headers.get("ETag", "")
-    if tag.startswith('"'):  # not a weak one
-        _etag(part).write_text(tag)
-    else:
-        _etag(part).unlink(missing_ok=True)
+    version = tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
+    _etag(part).write_text(version) if version else _etag(part).unlink(missing_ok=True)
 
 
 def _etag(part: Path) -> Path:

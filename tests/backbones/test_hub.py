@@ -83,7 +83,9 @@ def test_without_network_an_earlier_download_will_do(
 
 def test_a_hub_that_the_user_switched_off_is_not_asked(team: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(UserError, match=r"team/open cannot be fetched from the hub \(.*\); unset HF_HUB_OFFLINE once"):
+    with pytest.raises(
+        UserError, match=r"team/open cannot be fetched from the hub \(HF_HUB_OFFLINE is set.*\); unset it once"
+    ):
         adapter.fetch("team/open", "model.safetensors", None)
     assert not [line for line in team.asked if "/team/" in line]
 
@@ -153,6 +155,14 @@ def test_what_was_damaged_in_the_cache_is_fetched_again(team: Hub) -> None:
     file, _, _ = adapter.fetch("team/open", "model.safetensors", None)
     file.resolve().write_bytes(b"damaged")
     assert adapter.fetch("team/open", "model.safetensors", None)[0].read_bytes() == BODY
+
+
+def test_what_was_damaged_in_the_cache_is_not_taken_without_network(team: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, _, _ = adapter.fetch("team/open", "model.safetensors", None)
+    file.resolve().write_bytes(b"damaged")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match="team/open cannot be fetched"):
+        adapter.fetch("team/open", "model.safetensors", None)
 
 
 def test_a_file_other_than_pinned_does_not_stay_in_the_cache(team: Hub) -> None:

@@ -161,6 +161,17 @@ def test_the_text_tower_and_its_tokenizer_lie_beside_the_image_tower(tmp_path: P
     assert again.text_config.to_dict() | {"dtype": written["dtype"]} == written
 
 
+def test_the_whole_network_can_be_built_again_from_what_is_kept(tmp_path: Path) -> None:
+    theirs = repository("clip", tmp_path / "net")
+    config = adapter.fetch(entry(tmp_path / "net"), tmp_path)
+    again = library.AutoModel.from_config(library.AutoConfig.for_model(**config["text"]["config"])).eval()
+    again.load_state_dict({**load_file(tmp_path / "weights.safetensors"), **load_file(tmp_path / "text.safetensors")})
+    words = torch.tensor([[0, 5, 9, 1]])
+    with torch.inference_mode():
+        expected = theirs.get_text_features(words).pooler_output
+        assert torch.equal(again.get_text_features(words).pooler_output, expected)
+
+
 def test_a_backbone_of_images_alone_has_no_text(tmp_path: Path) -> None:
     repository("vit", tmp_path / "net")
     (tmp_path / "ours").mkdir()
@@ -295,6 +306,30 @@ def test_images_of_any_shape_cannot_be_overridden(tmp_path: Path) -> None:
     library.Siglip2ImageProcessor().save_pretrained(tmp_path / "net")
     with pytest.raises(UserError, match=r"in a way that ours cannot \(Siglip2ImageProcessor\); choose another one"):
         adapter.fetch(entry(tmp_path / "net", preprocessing={"squash": True}), tmp_path)
+
+
+OLD = {"do_normalize": True, "do_resize": True, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.5] * 3, "resample": 3}
+
+
+@pytest.mark.parametrize(
+    ("written", "crop", "squash"),
+    [
+        ({"feature_extractor_type": "CLIPFeatureExtractor", "size": 32, "crop_size": 32, "do_center_crop": True}, 1, 0),
+        ({"feature_extractor_type": "ViTFeatureExtractor", "size": 32}, 1, 1),
+        ({"image_processor_type": "CLIPImageProcessorFast", **CROP, "do_center_crop": True}, 0.8, 0),
+    ],
+)
+def test_what_older_versions_wrote_is_understood(written: dict, crop: float, squash: bool, tmp_path: Path) -> None:
+    repository("clip", tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(OLD | written))
+    assert adapter.preprocessing(tmp_path, "net", entry(tmp_path)) == {
+        "size": 32,
+        "mean": (0.1, 0.2, 0.3),
+        "std": (0.5, 0.5, 0.5),
+        "crop": crop,
+        "squash": squash,
+        "interpolation": "bicubic",
+    }
 
 
 @pytest.mark.parametrize(("size", "edge"), [(224, 256), (224, 248), (224, 235), (384, 384), (336, 383), (518, 592)])

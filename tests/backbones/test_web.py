@@ -21,6 +21,7 @@ class Site(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.body, self.etag, self.status = BODY, '"one"', 200
+        self.date = "Mon, 01 Jan 2024 00:00:00 GMT"  # of the last change
         self.cuts: list[int] = []  # after how many bytes each of the next answers breaks off
         self.ranges = True  # whether parts may be asked for
         self.asked: list[str | None] = []  # the Range of every request
@@ -42,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(site.status)
             return
         start = int(re.findall(r"\d+", asked)[0]) if asked and site.ranges else 0
-        if self.headers.get("If-Range", site.etag) != site.etag:
+        if self.headers.get("If-Range", site.etag) not in (site.etag, site.date):
             start = 0
         if start >= len(site.body):
             self.send_error(416)
@@ -51,6 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(site.body) - 1}/{len(site.body)}")
         self.send_header("ETag", site.etag)
+        self.send_header("Last-Modified", site.date)
         self.send_header("Content-Length", str(len(site.body) - start))
         self.end_headers()
         self.wfile.write(site.body[start:][: site.cuts.pop(0) if site.cuts else None])
@@ -81,6 +83,12 @@ def test_a_file_is_fetched_once_under_its_own_name(site: Site) -> None:
     assert site.asked == [None]
 
 
+def test_no_web_address_reaches_out_of_its_folder(site: Site) -> None:
+    for end in ("", "/", "/..", "/%2e%2e", "/a%2f..%2f..", "/.", "/%2fetc%2fpasswd"):
+        file = web.fetch(site.url.partition("/folder")[0] + end, SHA256)
+        assert file.resolve().parent.parent == Path(".scratch/weights").resolve()
+
+
 def test_a_line_that_drops_is_taken_up_where_it_was(site: Site) -> None:
     site.cuts = [100_000, 50_000]
     assert web.fetch(site.url, SHA256).read_bytes() == BODY
@@ -97,12 +105,15 @@ def test_an_interrupted_program_goes_on_where_it_was(site: Site, monkeypatch: py
     assert site.asked == [None, "bytes=100000-"]
 
 
-def test_a_part_of_another_version_is_dropped(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    site.cuts = [100_000]
+@pytest.mark.parametrize("etags", [('"one"', '"two"'), ('W/"weak"', 'W/"weak"')])
+def test_a_part_of_another_version_is_dropped(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, etags: tuple[str, str]
+) -> None:
+    site.cuts, site.etag = [100_000], etags[0]
     monkeypatch.setattr(web, "TRIES", 0)
     with pytest.raises(UserError):
         web.download(site.url, tmp_path / "net")
-    site.body, site.etag = BODY[::-1], '"two"'
+    site.body, site.etag, site.date = BODY[::-1], etags[1], "Tue, 02 Jan 2024 00:00:00 GMT"
     web.download(site.url, tmp_path / "net")
     assert (tmp_path / "net").read_bytes() == BODY[::-1]
 
