@@ -3,6 +3,9 @@
 `shallow` cuts every architecture to two blocks (or one a stage), for these checkpoints and for whoever loads them.
 """
 
+import src.backbones  # noqa: F401  declares torchvision's operators before timm and open_clip are imported
+
+# isort: split
 import json
 from collections.abc import Callable
 from pathlib import Path
