@@ -76,8 +76,9 @@ def fetch(model: Model, folder: Path) -> dict[str, Any]:
     place, source, revision = obtain(model)
     full = load(place, source)
     fed = preprocessing(place, source, model)
-    plan = {"build": describe(full, model.size or fed["size"], source)}
-    tower = fill(plan, full, source)
+    size = model.size or fed["size"]
+    plan = {"build": describe(full, size, source)}
+    tower = fill(plan, full, size, source)
     checkpoint.write(folder / "weights.safetensors", tower)
     if hasattr(full.config, "vision_config"):
         plan["text"] = write_text(place, full, folder)
@@ -90,7 +91,7 @@ def fetch(model: Model, folder: Path) -> dict[str, Any]:
     }
 
 
-def build(config: dict[str, Any]) -> nn.Module:
+def build(config: dict[str, Any]) -> Tower:
     """The image tower with random weights, offline: [B, 3, H, W] -> [B, D]."""
     how = config["build"]
     network = AutoModel.from_config(AutoConfig.for_model(**how["config"]), dtype=torch.float32)
@@ -112,12 +113,14 @@ def obtain(model: Model) -> tuple[Path, str, str | None]:
     config, source, commit = hub.fetch(model.checkpoint, CONFIG, model.revision)
     hub.first(source, PROCESSORS, commit)
     weights, _, _ = hub.first(source, WEIGHTS, commit)
+    if weights.suffix == ".json" and model.sha256:
+        raise UserError(f"{source} has its weights in several files, which no `sha256` covers; pin its `revision`")
     if weights.suffix == ".json":
         for shard in sorted(set(json.loads(weights.read_text())["weight_map"].values())):
             hub.fetch(source, shard, commit)
     elif model.sha256:
         hub.verify(weights, model.sha256)
-    for name in TOKENIZER:
+    for name in TOKENIZER if "vision_config" in json.loads(config.read_text()) else ():
         hub.optional(source, name, commit)
     return config.parent, source, commit
 
@@ -185,26 +188,26 @@ def _plain(config: Any) -> dict[str, Any]:
     return {key: value for key, value in json.loads(config.to_json_string()).items() if key not in left_out}
 
 
-def fill(plan: dict[str, Any], full: PreTrainedModel, source: str) -> nn.Module:
-    """The image tower with the weights of the whole network.
+def fill(plan: dict[str, Any], full: PreTrainedModel, size: int, source: str) -> Tower:
+    """The image tower with the weights of the whole network, tried on an image of `size` pixels.
 
-    For a text-image model it must give what transformers documents as image features, and that is tried.
+    Of a text-image model it must give what transformers documents as image features.
     """
     tower = build(plan).eval()
+    both = hasattr(full.config, "vision_config")
     weights = full.state_dict()
-    if not hasattr(full.config, "vision_config"):
-        tower.load_state_dict({f"vision_model.{name}": value for name, value in weights.items()})
-        return tower
+    mine = {name if both else f"vision_model.{name}": weights[name] for name in weights if _is_image(name) or not both}
+    picture = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     try:
-        tower.load_state_dict({name: value for name, value in weights.items() if _is_image(name)})
-    except RuntimeError as error:
-        raise UserError(f"{source} has another kind of image tower: {checkpoint.misfits(str(error))}") from None
-    side = plan["build"]["config"].get("image_size", 224)
-    picture = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        documented = cast(Any, full).get_image_features(pixel_values=picture).pooler_output
-        if not torch.allclose(tower(picture), documented, rtol=1e-4, atol=1e-5):
-            raise UserError(f"{source} makes its image features in a way that is not known here; use another library")
+        tower.load_state_dict(mine)
+        with torch.inference_mode():
+            vector = expected = tower(picture)
+            if both:
+                expected = cast(Any, full).get_image_features(pixel_values=picture, **tower.how).pooler_output
+    except Exception as error:  # of a kind of network that was not thought of here
+        raise UserError(f"{source} gives no image features known here: {checkpoint.misfits(str(error))}") from None
+    if not torch.allclose(vector, expected, rtol=1e-4, atol=1e-5):
+        raise UserError(f"{source} makes its image features in a way that is not known here; use another library")
     return tower
 
 

@@ -235,6 +235,14 @@ def test_a_hash_in_params_holds_for_the_hub_too(hub: Hub, tmp_path: Path) -> Non
         adapter.fetch(model.model_copy(update={"sha256": "0" * 64}), tmp_path)
 
 
+def test_one_hash_does_not_pretend_to_cover_several_files(hub: Hub, tmp_path: Path) -> None:
+    repository("vit", hub.root / "me/net").save_pretrained(hub.root / "me/net", max_shard_size="40KB")
+    (hub.root / "me/net/model.safetensors").unlink()
+    model = Model(library="transformers", checkpoint="me/net", sha256="0" * 64)
+    with pytest.raises(UserError, match=r"me/net has its weights in several files, .* pin its `revision`"):
+        adapter.fetch(model, tmp_path)
+
+
 def edit(folder: Path, **changes: object) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | changes))
@@ -279,7 +287,9 @@ def test_a_folder_that_lacks_a_file_is_refused(missing: str, says: str, tmp_path
 def test_what_gives_no_vector_or_a_random_one_is_refused(tmp_path: Path) -> None:
     siglip(vision_use_head=False).save_pretrained(tmp_path / "headless")
     library.ViTMAEModel(library.ViTMAEConfig(**VISION)).save_pretrained(tmp_path / "masked")
-    for name, says in {"headless": "neither pooled features nor a class token", "masked": "masks its images"}.items():
+    library.PvtModel(library.PvtConfig(image_size=32)).save_pretrained(tmp_path / "unpooled")
+    refusals = {"headless": "neither pooled features nor a class token", "masked": "masks its images"}
+    for name, says in {**refusals, "unpooled": "unpooled gives no image features known here: .*pooler_output"}.items():
         library.ViTImageProcessor(**SQUASH).save_pretrained(tmp_path / name)
         with pytest.raises(UserError, match=says):
             adapter.fetch(entry(tmp_path / name), tmp_path)
