@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from src.params import Model
 
 VOCABULARY = 64  # words of a shallow text tower
-# repositories with a configuration of their own: the architecture it describes, and where it says its tokenizer lies
-MARQO = {
+# repositories that open_clip does not list: the architecture they describe, and where they say their tokenizer lies
+DESCRIBED = {
     "Marqo/marqo-ecommerce-embeddings-B": ("ViT-B-16-SigLIP", "Marqo/marqo-ecommerce-embeddings-B"),
     "Marqo/marqo-fashionSigLIP": ("ViT-B-16-SigLIP", "timm/ViT-B-16-SigLIP"),
 }
@@ -71,7 +71,7 @@ def write_open_clip(root: Path, model: Model, seed: int) -> None:
     name, _, tag = model.checkpoint.partition("/")
     if model.checkpoint.startswith("hf-hub:"):
         repository = model.checkpoint.removeprefix("hf-hub:")
-        architecture, tokenizer = MARQO[repository]
+        architecture, tokenizer = DESCRIBED[repository]
         how = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
     else:
         architecture, how = name, get_pretrained_cfg(name, tag)

@@ -4,36 +4,26 @@ Two blocks deep here; `make test-models` gives each its full depth (--full-depth
 library or of the hub is needed.
 """
 
-import io
 import resource
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
-from urllib.parse import urlsplit
 
 import numpy as np
-import pandas as pd
 import pytest
-import yaml
 from backbones.hub_server import Hub
-from numpy.typing import NDArray
-from PIL import Image
+from backbones.photos_workspace import EXACT, ROOT, SIDES, Vectors, difference, embedded, photo, prepare, unit
 
 from backbones import documented, repositories
-from src import backbones, embedding, images, manifest, params, paths, store
+from src import backbones, embedding, images, params, paths
 from src.backbones import Backbone
 from src.images import Shards
 from src.params import Model
 from src.stages import extract, weights
 
-ROOT = Path(__file__).parents[2]
 MODELS = {slug: model for slug, model in params.load(ROOT / "params.yaml").models.items() if isinstance(model, Model)}
 SLUGS = [slug for slug, model in MODELS.items() if model.library != "sample"]
-SIDES = [(320, 240), (240, 320), (500, 333), (96, 96), (231, 470), (640, 200), (257, 257), (64, 300)]  # of photos
-EXACT = 1e-5  # largest difference of two vectors, as a part of the largest number in them
-
-Vectors = NDArray[np.float32]
 
 
 @pytest.fixture
@@ -60,9 +50,7 @@ def test_the_stages_give_the_vectors_that_the_library_documents_in_batches_of_an
     prepare(slug, model, hub, photos)
     weights.main()
     extract.main("photos")
-    _, manifest_sha256 = manifest.read(paths.manifest("photos"))
-    stored, sidecar = store.read_embeddings(paths.embeddings("pretrained", "photos"), manifest_sha256)
-
+    stored, sidecar = embedded()
     backbone, shards = backbones.load(paths.BACKBONE), Shards(paths.shards("photos"))
     some, one = (encode(backbone, shards, size) for size in (min(3, len(photos)), 1))
     from_documented = difference(some[:2], expected)
@@ -75,45 +63,11 @@ def test_the_stages_give_the_vectors_that_the_library_documents_in_batches_of_an
     assert difference(stored[:1], stored[1:2]) > 1000 * EXACT  # another photo, or the lines above say nothing
 
 
-def prepare(slug: str, model: Model, hub: Hub, photos: list[bytes]) -> None:
-    """params.yaml with this model, and what the stage `prepare` leaves of the photos, in the current folder."""
-    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
-    raw["runtime"] |= {"device": "cpu", "threads": 1, "workers": 1, "batch_size": len(photos)}
-    if model.url:
-        raw["models"][slug]["url"] = hub.url + urlsplit(model.url).path
-    Path("params.yaml").write_text(yaml.safe_dump(raw | {"model": slug, "strategies": ["pretrained"]}))
-    numbers = [str(row) for row in range(len(photos))]
-    table = pd.DataFrame({"image_id": numbers, "file": numbers, "sha256": numbers, "width": 8, "height": 8})
-    for column in ("label", "category", "split", "tuning", "group", "caption"):
-        table[column] = "x"
-    manifest.write(paths.manifest("photos"), table)
-    paths.shards("photos").mkdir(parents=True)
-    images.write_shards(paths.shards("photos"), photos)
-
-
-def photo(number: int) -> bytes:
-    """A JPEG of coloured clouds: neither flat nor noise to the last pixel."""
-    clouds = np.random.default_rng(number).integers(0, 256, (12, 9, 3), np.uint8)
-    data = io.BytesIO()
-    Image.fromarray(clouds).resize(SIDES[number], Image.Resampling.BICUBIC).save(data, "JPEG")
-    return data.getvalue()
-
-
 def encode(backbone: Backbone, shards: Shards, count: int) -> Vectors:
     """What the network itself says of the first photos, as one batch: [count, D], not of length 1."""
     how = backbone.preprocessing
     batch = images.batches(shards, np.arange(count), how, count, workers=1)
     return embedding.encode(backbone.network, batch, how, "fp32", "cpu", lambda _: None)
-
-
-def unit(vectors: Vectors) -> Vectors:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def difference(found: Vectors, expected: Vectors) -> float:
-    """The largest one of any number, as a part of the largest number."""
-    assert found.shape == expected.shape
-    return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
 def size(sidecar: dict) -> str:
