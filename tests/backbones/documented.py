@@ -31,20 +31,18 @@ def embed(model: Model, photos: Sequence[bytes], root: Path) -> NDArray[np.float
     """Vectors [N, D] of photos, one at a time; `root` is what the local hub serves."""
     libraries = {"timm": of_timm, "open_clip": of_open_clip, "transformers": of_transformers}
     transform, encode = of_file(model, root) if model.url else libraries[model.library](model)
+    opened = [Image.open(io.BytesIO(data)).convert("RGB") for data in photos]
     with torch.inference_mode():
-        return torch.cat(
-            [encode(transform(Image.open(io.BytesIO(photo)).convert("RGB"))[None]) for photo in photos]
-        ).numpy()
+        return torch.cat([encode(transform(image)[None]) for image in opened]).numpy()
 
 
 def of_timm(model: Model) -> tuple[Transform, Encoder]:
     """huggingface.co/docs/timm, feature extraction: forward_features, then forward_head(pre_logits=True)."""
-    native = timm.get_pretrained_cfg(model.checkpoint).input_size
-    other = {} if model.size in (None, native[-1]) else {"img_size": model.size}
-    network = timm.create_model(model.checkpoint, pretrained=True, **other).eval()
-    settings = resolve_data_config(other, model=network)
-    if other:
-        settings["input_size"] = (3, model.size, model.size)
+    record = timm.get_pretrained_cfg(model.checkpoint)
+    side = model.size or record.input_size[-1]
+    fixed = {"img_size": side} if record.fixed_input_size else {}
+    network = timm.create_model(model.checkpoint, pretrained=True, **fixed).eval()
+    settings = resolve_data_config({"input_size": (3, side, side)}, model=network)
 
     def encode(pictures: Tensor) -> Tensor:
         return network.forward_head(network.forward_features(pictures), pre_logits=True)
