@@ -160,7 +160,8 @@ class Model(Record):
     @model_validator(mode="after")
     def _weights_are_named_once(self) -> "Model":
         if self.file and not self.sha256:
-            raise ValueError("a `file` needs its `sha256` beside it, so that its content is a param (run sha256sum)")
+            cure = "run sha256sum; for a folder put 64 zeros, and `weights` names the right one"
+            raise ValueError(f"a `file` needs its `sha256` beside it, so that its content is a param ({cure})")
         if self.file and self.url:
             raise ValueError("has a `file` and a `url`; leave one out")
         return self
