@@ -79,9 +79,7 @@ def unwrap(content: Any) -> dict[str, Any]:
     {'fc.bias': 0}
     """
     teacher = False
-    while isinstance(content, dict) and (
-        nest := next((key for key in NESTS if isinstance(content.get(key), dict)), "")
-    ):
+    while nest := _nest(content):
         content, teacher = content[nest], teacher or nest == "teacher"
     if not isinstance(content, dict):
         return {}
