@@ -47,7 +47,8 @@ def figures(model: AnyModel) -> list[str]:
         return [UNKNOWN] * 3
     with torch.device("meta"):
         found = costs.measure(backbones.library(model.library).build(config).eval(), size)
-    return [str(found["dim"]), f"{found['parameters'] / 1e6:.1f}", f"{found['gmacs']:.3g} at {size} px"]
+    gmacs = f"{found['gmacs']:#.3g}".rstrip(".")
+    return [str(found["dim"]), f"{found['parameters'] / 1e6:.1f}", f"{gmacs} at {size} px"]
 
 
 def of_sample(model: Model) -> Outline:
