@@ -10,7 +10,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help repro test test-fast check experiments sample-backbones lint
+.PHONY: help repro test test-fast test-models check experiments sample-backbones lint
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -30,6 +30,10 @@ test: $(VENV)/ready-dev lint  ## format, lint, types, unit tests, and the pipeli
 
 test-fast: $(VENV)/ready-dev  ## unit tests only
 	@python -m pytest -m "not slow" -n 2
+
+test-models: $(VENV)/ready-dev  ## every model in full depth, one at a time: 15 minutes, 11 GB of memory, 14 GB of disk
+	@python -m pytest tests/backbones/test_golden.py --full-depth --collect-only | grep :: | \
+		xargs -n 1 python -m pytest -s --full-depth
 
 lint: $(VENV)/ready-dev
 	@ruff format --check .

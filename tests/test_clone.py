@@ -49,15 +49,21 @@ class Clone:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def run(self, *command: str, code: int = 0) -> str:
+    def run(self, *command: str, code: int = 0, **environment: str) -> str:
         """Run a command; its output. Fails with that output when the exit code differs."""
-        ran = subprocess.run(command, cwd=self.path, env=ENVIRONMENT, capture_output=True, text=True)
+        variables = ENVIRONMENT | environment
+        ran = subprocess.run(command, cwd=self.path, env=variables, capture_output=True, text=True)
         output = ran.stdout + ran.stderr
         assert ran.returncode == code, f"{' '.join(command)} -> {ran.returncode}\n{output[-6000:]}"
         return output
 
-    def dvc(self, *arguments: str) -> str:
-        return self.run("dvc", *arguments)
+    def dvc(self, *arguments: str, code: int = 0, **environment: str) -> str:
+        return self.run("dvc", *arguments, code=code, **environment)
+
+    def forget(self) -> None:
+        """Back to the committed state."""
+        self.run("git", "checkout", "-q", ".")
+        self.dvc("checkout", "-q", "--with-deps", "report")
 
     def commit(self) -> None:
         self.run("git", "add", "-A")
@@ -159,8 +165,7 @@ def test_another_model_is_compared_without_an_empty_cell(clone: Clone) -> None:
         cell = changed[f"mMP@5.{strategy}"]
         assert cell["old"] is not None
         assert cell["diff"] == pytest.approx(cell["new"] - cell["old"])
-    clone.run("git", "checkout", "-q", ".")
-    clone.dvc("checkout", "-q", "--with-deps", "report")
+    clone.forget()
 
 
 def test_some_strategies_only_run_just_what_they_need(clone: Clone) -> None:
@@ -183,14 +188,52 @@ def test_fewer_strategies_in_a_full_workspace_mix_nothing_of_another_model_in(cl
     summary = clone.json("metrics/summary.json")
     assert (summary["model"], summary["mMP@5"].keys()) == ("sample_clip", {"pretrained", "top_tuned"})
     assert clone.json("metrics/fine_tuned.json")["model"] != "sample_clip"  # still there, and left out
-    clone.run("git", "checkout", "-q", ".")
-    clone.dvc("checkout", "-q", "--with-deps", "report")
+    clone.forget()
 
 
 def test_going_back_to_a_model_seen_before_computes_nothing(clone: Clone) -> None:
     assert ran(clone.dvc("exp", "run", "-S", "model=sample_ssl")) == []
-    clone.run("git", "checkout", "-q", ".")
-    clone.dvc("checkout", "-q", "--with-deps", "report")
+    clone.forget()
+
+
+def test_a_model_named_on_the_command_line_comes_from_the_hub(clone: Clone, tmp_path: Path) -> None:
+    from backbones import hub_server, repositories
+    from src.params import Model
+
+    name, hub = "test_vit.r160_in1k", tmp_path / "hub"
+    repositories.write(hub, Model(library="timm", checkpoint=name))
+    entry = ["-S", "+models.mine.library=timm", "-S", f"+models.mine.checkpoint={name}"]
+    with hub_server.served(hub) as served:
+        reach = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": served.url, "HF_HUB_CACHE": str(tmp_path / "cache")}
+        clone.dvc("exp", "run", "-S", "model=mine", *entry, "-S", "strategies=[pretrained,top_tuned]", **reach)
+    config, summary = clone.json("models/backbone/config.json"), clone.json("metrics/summary.json")
+    assert config["revision"] == served.commit(f"timm/{name}")
+    assert (summary["model"], summary["weights_sha256"]) == ("mine", config["weights_sha256"])
+    assert summary["mMP@5"].keys() == {"pretrained", "top_tuned"}
+    clone.forget()
+
+
+def test_an_embedding_service_asks_before_it_costs_and_is_paid_once(clone: Clone) -> None:
+    from services.server import running
+
+    with running() as server:
+        wish = ["-S", "model=cohere", "-S", f"+models.cohere.endpoint={server.endpoint('cohere')}"]
+        key = {"COHERE_API_KEY": server.key}
+        assert "cannot be trained" in clone.dvc("exp", "run", *wish, code=255, **key)
+        clone.forget()
+        wish += ["-S", "strategies=[pretrained,top_tuned]"]
+        refused = clone.dvc("exp", "run", *wish, code=255, **key)
+        assert "-S runtime.services.max_images=" in refused
+        assert not server.photos
+        clone.forget()
+        clone.dvc("exp", "run", *wish, "-S", "runtime.services.max_images=1000", **key)
+        assert set(server.photos.values()) == {1}
+    assert clone.json("metrics/summary.json")["mMP@5"].keys() == {"pretrained", "top_tuned"}
+    kept = subprocess.run(
+        ["grep", "-rlF", "--exclude-dir=tests", server.key, str(clone.path)], capture_output=True, text=True
+    )
+    assert kept.stdout == ""
+    clone.forget()
 
 
 def test_a_small_number_on_the_command_line_arrives_as_a_number(clone: Clone) -> None:
@@ -198,8 +241,7 @@ def test_a_small_number_on_the_command_line_arrives_as_a_number(clone: Clone) ->
     code = "from src.params import load; print(load().top_tune.lr == 1e-5)"
     assert clone.run("python", "-c", code).strip() == "True"
     assert clone.json("models/top_tuned/sample_food/config.json")["recipe"]["lr"] == 1e-5
-    clone.run("git", "checkout", "-q", ".")
-    clone.dvc("checkout", "-q", "--with-deps", "report")
+    clone.forget()
 
 
 def test_queued_experiments_run_the_code_they_were_queued_with(clone: Clone) -> None:

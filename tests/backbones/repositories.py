@@ -67,7 +67,18 @@ def write_file(root: Path, model: Model, seed: int) -> None:
 
 
 def write_open_clip(root: Path, model: Model, seed: int) -> None:
-    """open_clip_config.json, the weights of both towers, and a tokenizer where open_clip does not have it built in."""
+    """What `describe_open_clip` writes, and the weights of both towers."""
+    folder, architecture = describe_open_clip(root, model)
+    with torch.device("meta"):
+        network = open_clip.create_model(architecture, device="meta")
+    if folder.relative_to(root).as_posix() in PICKLED:
+        torch.save(randomise(network, seed), folder / "open_clip_pytorch_model.bin")
+    else:
+        save_file(randomise(network, seed), folder / "open_clip_model.safetensors", {"format": "pt"})
+
+
+def describe_open_clip(root: Path, model: Model) -> tuple[Path, str]:
+    """open_clip_config.json, and a tokenizer where open_clip does not have it built in; the folder and architecture."""
     name, _, tag = model.checkpoint.partition("/")
     if model.checkpoint.startswith("hf-hub:"):
         repository = model.checkpoint.removeprefix("hf-hub:")
@@ -84,24 +95,25 @@ def write_open_clip(root: Path, model: Model, seed: int) -> None:
     folder = made(root / repository)
     how = {key: how[key] for key in ("mean", "std", "interpolation", "resize_mode")}
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": about, "preprocess_cfg": how}))
-    with torch.device("meta"):
-        network = open_clip.create_model(architecture, device="meta")
-    if repository in PICKLED:
-        torch.save(randomise(network, seed), folder / "open_clip_pytorch_model.bin")
-    else:
-        save_file(randomise(network, seed), folder / "open_clip_model.safetensors", {"format": "pt"})
+    return folder, architecture
 
 
 def write_transformers(root: Path, model: Model, seed: int) -> None:
-    """config.json, preprocessor_config.json, model.safetensors and a tokenizer."""
+    """What `describe_transformers` writes, and model.safetensors."""
+    folder, network = describe_transformers(root, model)
+    save_file(randomise(network, seed), folder / "model.safetensors", {"format": "pt"})
+
+
+def describe_transformers(root: Path, model: Model) -> tuple[Path, nn.Module]:
+    """config.json, preprocessor_config.json and a tokenizer; the folder and the network on the meta device."""
     folder = made(root / model.checkpoint)
     with torch.device("meta"):
         network = transformers.AutoModel.from_config(CONFIGURATIONS[model.checkpoint]())
     network.config.architectures = [type(network).__name__]
     (folder / "config.json").write_text(network.config.to_json_string())
-    save_file(randomise(network, seed), folder / "model.safetensors", {"format": "pt"})
     transformers.CLIPImageProcessor().save_pretrained(folder)
     write_tokenizer(folder)
+    return folder, network
 
 
 def write_tokenizer(folder: Path) -> None:
