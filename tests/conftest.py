@@ -1,6 +1,8 @@
 import pytest
 from backbones.hub_server import hub  # noqa: F401  a fixture for every folder
 
+import src.backbones  # noqa: F401  declares torchvision's operators before a test imports timm
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What `make test-models` asks for."""
