@@ -87,11 +87,23 @@ def _ask_all(
     """Keep the vectors of `rows`, asked for by some threads at a time. `done` hears how many just came."""
     batch = SERVICES[config["service"]].BATCH
     batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
+    troubles: list[UserError] = []
+
+    def ask(some: list[int]) -> int:
+        try:
+            return _ask(some, client, config, shards, answers)
+        except UserError as error:
+            troubles.append(error)
+            client.stop()  # here and now: before the main thread hears of it, this one may have taken its next job
+            raise
+
     with ThreadPoolExecutor(client.concurrency) as pool:
-        jobs = [pool.submit(_ask, some, client, config, shards, answers) for some in batches]
+        jobs = [pool.submit(ask, some) for some in batches]
         try:
             for job in as_completed(jobs):
                 done(job.result())
+        except UserError:  # the first cause, not that another thread was stopped because of it
+            raise troubles[0] from None
         finally:  # what is under way is paid for: it comes to its end and is kept
             client.stop()
             pool.shutdown(cancel_futures=True)

@@ -132,7 +132,7 @@ def test_the_cost_is_told_before_anything_is_sent(server: Server, capsys: pytest
 def test_no_more_requests_at_once_than_allowed(server: Server) -> None:
     server.delay = 0.05
     embed(configure(server, "cohere"), toys(), concurrency=3)
-    assert server.most_at_once == 3
+    assert 1 < server.most_at_once <= 3
 
 
 def test_trouble_in_the_middle_keeps_what_came_and_says_so(server: Server) -> None:
