@@ -10,8 +10,9 @@ import pandas as pd
 
 from src import command, datasets, paths
 from src.datasets.raw import Raw
+from src.entries import Entry, Model
 from src.errors import UserError
-from src.params import Entry, Model, Params, load
+from src.params import Params, load
 from src.registry import unknown
 
 PAGES = Path("docs/datasets")  # a page a reader of a public dataset

@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from src import store
+from src.entries import Protocol
 from src.errors import UserError
-from src.params import Protocol
 
 COLUMNS = {
     "image_id": "str",  # unique within the dataset

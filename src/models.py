@@ -11,8 +11,9 @@ import torch
 
 from src import backbones, command
 from src.backbones import costs, hub
+from src.entries import AnyModel, Model, ServiceModel
 from src.errors import UserError
-from src.params import AnyModel, Model, ServiceModel, load
+from src.params import load
 
 HEADER = ("model", "library", "checkpoint", "family", "dimension", "parameters (M)", "GMACs", "licence")
 UNKNOWN = "-"

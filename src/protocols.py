@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from src import classification, manifest, retrieval
+from src.entries import Protocol
 from src.errors import UserError
-from src.params import Protocol
 
 Embeddings = NDArray[np.float32]
 

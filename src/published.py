@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from src.entries import Published
 from src.errors import UserError
-from src.params import Published
 from src.registry import unknown
 
 

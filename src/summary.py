@@ -8,8 +8,8 @@ import pandas as pd
 
 from src import licences
 from src.errors import UserError
-from src.params import METHODS
 from src.published import Comparison
+from src.words import METHODS
 
 HEADLINE = "mMP@5"
 CROSS = "cross_tuned."

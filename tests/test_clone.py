@@ -198,7 +198,7 @@ def test_going_back_to_a_model_seen_before_computes_nothing(clone: Clone) -> Non
 
 def test_a_model_named_on_the_command_line_comes_from_the_hub(clone: Clone, tmp_path: Path) -> None:
     from backbones import hub_server, repositories
-    from src.params import Model
+    from src.entries import Model
 
     name, hub = "test_vit.r160_in1k", tmp_path / "hub"
     repositories.write(hub, Model(library="timm", checkpoint=name))

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from src import manifest
+from src.entries import Protocol
 from src.errors import UserError
-from src.params import Protocol
 
 
 @pytest.fixture

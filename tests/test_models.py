@@ -6,7 +6,7 @@ from backbones.hub_server import Hub, point_to
 
 from backbones import repositories
 from src import models, params
-from src.params import Model, ServiceModel
+from src.entries import Model, ServiceModel
 
 ROOT = Path(__file__).parents[1]
 ENTRIES = params.load(ROOT / "params.yaml").models

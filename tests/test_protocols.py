@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from src import protocols
+from src.entries import Protocol
 from src.errors import UserError
-from src.params import Protocol
 
 VECTORS = np.eye(6, dtype=np.float32)
 

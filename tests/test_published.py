@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from src import published, summary
+from src.entries import Published
 from src.errors import UserError
-from src.params import Published
 from src.published import Comparison
 
 METRICS: dict[str, dict[str, Any]] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from src.params import STRATEGIES
+from src.words import STRATEGIES
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()

@@ -16,9 +16,10 @@ from services.server import PATHS, Server, running
 
 from src import images, remote, services
 from src.embedding import Meter
+from src.entries import ServiceModel
 from src.errors import UserError
 from src.images import Shards
-from src.params import RuntimeParams, ServiceModel, ServiceRuntime
+from src.params import RuntimeParams, ServiceRuntime
 from src.services import client
 
 ROOT = Path(__file__).parents[1]

@@ -15,9 +15,9 @@ from torch import nn
 
 from src import store
 from src.backbones import checkpoint, costs, disk, torchvision_ops  # noqa: F401  the latter before any library
+from src.entries import Model
 from src.errors import UserError
 from src.images import Preprocessing
-from src.params import Model
 from src.registry import lookup
 
 # Named, not imported: importing timm alone takes longer than embedding with a sample backbone.

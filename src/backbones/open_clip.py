@@ -27,9 +27,9 @@ from torch import nn
 
 from src import tensors
 from src.backbones import checkpoint, hub, web
+from src.entries import Model
 from src.errors import UserError
 from src.images import FILTERS
-from src.params import Model
 from src.registry import nearest
 
 IMAGE = "visual."  # what the names of the image tower's tensors begin with

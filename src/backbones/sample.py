@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from src import tensors
 from src.backbones import checkpoint
+from src.entries import Model
 from src.errors import UserError
 from src.images import Preprocessing
-from src.params import Model
 from src.registry import unknown
 
 FOLDER = Path("models/sample/checkpoints")

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from src import store
 from src.backbones import checkpoint, hub, web
+from src.entries import Model
 from src.errors import UserError
 from src.images import FILTERS
-from src.params import Model
 from src.registry import nearest
 
 HF_HUB = "hf-hub:"  # before the repository of a checkpoint that timm does not list

@@ -18,8 +18,8 @@ from transformers.utils import logging
 
 from src import images
 from src.backbones import checkpoint, hub
+from src.entries import Model
 from src.errors import UserError
-from src.params import Model
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()

@@ -8,8 +8,8 @@ import pandas as pd
 from src.datasets import cars196, fashion, folder, food2k, food101, grocery, inshop, products10k, rp2k, sop, table
 from src.datasets.raw import Raw
 from src.datasets.words import COLUMNS, canonical
+from src.entries import Entry
 from src.errors import UserError
-from src.params import Entry
 from src.registry import lookup, unknown
 
 # reader(raw, entry, place) -> a row an image with file, label and, where the layout has them, others of COLUMNS

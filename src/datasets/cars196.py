@@ -15,8 +15,8 @@ from scipy.io import loadmat
 from src.datasets import official
 from src.datasets.official import Official
 from src.datasets.raw import Raw
+from src.entries import Cars196Dataset
 from src.errors import UserError
-from src.params import Cars196Dataset
 
 OFFICIAL = {
     "classification": {"train": Official(8144, 196), "test": Official(8041, 196)},

@@ -8,8 +8,8 @@ import pandas as pd
 from src.datasets import official
 from src.datasets.official import Official
 from src.datasets.raw import Raw
+from src.entries import FashionDataset
 from src.errors import UserError
-from src.params import FashionDataset
 
 TABLE = "styles.csv"
 COLUMNS = [

@@ -6,8 +6,8 @@ import pandas as pd
 
 from src.datasets.raw import Raw
 from src.datasets.words import canonical
+from src.entries import FolderDataset
 from src.errors import UserError
-from src.params import FolderDataset
 
 # what a photo is called; .heic is here to be refused with a reason instead of being overlooked
 EXTENSIONS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}

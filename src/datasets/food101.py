@@ -8,8 +8,8 @@ import pandas as pd
 from src.datasets import official
 from src.datasets.official import Official
 from src.datasets.raw import Raw
+from src.entries import OfficialDataset
 from src.errors import UserError
-from src.params import OfficialDataset
 
 OFFICIAL = {"train": Official(75_750, 101), "test": Official(25_250, 101)}
 

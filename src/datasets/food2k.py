@@ -10,8 +10,8 @@ import pandas as pd
 from src.datasets import official
 from src.datasets.official import Official
 from src.datasets.raw import Raw
+from src.entries import OfficialDataset
 from src.errors import UserError
-from src.params import OfficialDataset
 
 LISTS = ("{}_finetune.txt", "{}.txt")  # the authors' name, and what a copy may call it
 LINE = re.compile(r"\s*(?:\./)?/*(\S.*/[^/]+?)\s+(\d+)\s*")

@@ -8,7 +8,7 @@ import pandas as pd
 from src.datasets import official
 from src.datasets.official import Official
 from src.datasets.raw import Raw
-from src.params import OfficialDataset
+from src.entries import OfficialDataset
 
 TEST_LISTS = ("test_kaggletest.csv", "test.csv")  # the authors' name, and what a copy may call it
 OFFICIAL = {"train": Official(141_931, 9_691), "test": Official(55_376)}

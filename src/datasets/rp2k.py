@@ -7,8 +7,8 @@ import pandas as pd
 from src.datasets import official
 from src.datasets.official import Official
 from src.datasets.raw import Raw
+from src.entries import OfficialDataset
 from src.errors import UserError
-from src.params import OfficialDataset
 
 PHOTO = re.compile(r"(?:.*/)?all/(train|test)/([^/]+)/[^/]+\.(?i:jpe?g|png)", re.DOTALL)
 OFFICIAL = {"train": Official(344_854, 2_388), "test": Official(39_457)}

@@ -9,7 +9,7 @@ import pandas as pd
 from src.datasets import official
 from src.datasets.official import Official
 from src.datasets.raw import Raw
-from src.params import OfficialDataset
+from src.entries import OfficialDataset
 
 LISTS = {"train": "Ebay_train.txt", "test": "Ebay_test.txt"}
 COLUMNS = ("image_id", "class_id", "super_class_id", "path")

@@ -7,9 +7,9 @@ import pandas as pd
 
 from src.datasets.raw import Raw
 from src.datasets.words import COLUMNS, REQUIRED
+from src.entries import TableDataset
 from src.errors import UserError
 from src.manifest import COLUMNS as MANIFEST
-from src.params import TableDataset
 from src.registry import nearest, unknown
 
 MAPPABLE = (*COLUMNS, "sku")

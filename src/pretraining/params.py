@@ -7,7 +7,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from src.errors import UserError
-from src.params import Positive, Record, Slug
+from src.records import Positive, Record, Slug
 
 PATH = Path("models/sample/params.yaml")
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from src import store
+from src.entries import ServiceModel
 from src.errors import UserError
-from src.params import ServiceModel
 from src.registry import lookup
 from src.services import cohere, openai, photo, vertex, voyage
 

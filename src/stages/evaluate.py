@@ -11,8 +11,9 @@ import pandas as pd
 from src import command, evaluation, manifest, neighbors, paths, store
 from src.errors import UserError
 from src.evaluation import Means, Place
-from src.params import STRATEGIES, Params, load
+from src.params import Params, load
 from src.registry import lookup
+from src.words import STRATEGIES
 
 PROTOCOL_VERSION = 1  # of what the numbers mean: another definition, another version
 

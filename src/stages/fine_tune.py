@@ -15,8 +15,9 @@ import torch
 
 from src import backbones, command, device, embedding, manifest, paths, store, tensors
 from src.backbones import Backbone
+from src.entries import Model
 from src.images import Shards
-from src.params import Model, Params, load
+from src.params import Params, load
 from src.runtime import workers
 from src.tuning import classifiers, curves, lessons, loop
 from src.tuning.classifiers import CosineClassifier, Tuned

@@ -14,8 +14,9 @@ import pandas as pd
 from src import command, datasets, manifest, paths, runtime, splits, store
 from src.datasets import intake
 from src.datasets.raw import Raw
+from src.entries import Dataset, FolderDataset, UnsplitDataset
 from src.errors import UserError
-from src.params import Dataset, FolderDataset, PrepareParams, UnsplitDataset, load
+from src.params import PrepareParams, load
 from src.registry import lookup
 
 

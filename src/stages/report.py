@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from src import command, images, manifest, neighbors, paths, published, store, summary
+from src.entries import Protocol, Published, ServiceModel
 from src.errors import UserError
-from src.params import Params, Protocol, Published, ServiceModel, load
+from src.params import Params, load
 from src.report import gallery, page
 
 

@@ -17,8 +17,9 @@ from threadpoolctl import threadpool_limits
 
 from src import command, manifest, neighbors, paths, progress, protocols, retrieval, runtime, store
 from src.errors import UserError
-from src.params import STRATEGIES, Params, load
+from src.params import Params, load
 from src.registry import lookup
+from src.words import STRATEGIES
 
 Embeddings = NDArray[np.float32]
 

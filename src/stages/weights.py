@@ -6,7 +6,8 @@ python -m src.stages.weights
 import sys
 
 from src import command, licences, paths
-from src.params import Model, Params, ServiceModel, load
+from src.entries import Model, ServiceModel
+from src.params import Params, load
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from torchvision.models.resnet import Bottleneck, ResNet
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, Resize, ToTensor
 from transformers import AutoImageProcessor, AutoModel
 
-from src.params import Model
+from src.entries import Model
 
 IMAGENET = Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 BICUBIC = InterpolationMode.BICUBIC

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from src import images, manifest, paths, store
-from src.params import Model
+from src.entries import Model
 
 ROOT = Path(__file__).parents[2]
 SIDES = [(320, 240), (240, 320), (500, 333), (96, 96), (231, 470), (640, 200), (257, 257), (64, 300)]  # of photos

@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from torch import Tensor, nn
 
-from src.params import Model
+from src.entries import Model
 
 VOCABULARY = 64  # words of a shallow text tower
 # repositories that open_clip does not list: the architecture they describe, and where they say their tokenizer lies

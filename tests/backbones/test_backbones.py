@@ -19,9 +19,9 @@ from safetensors.torch import load_file, save_file
 
 from src import backbones, tensors
 from src.backbones import checkpoint
+from src.entries import Model
 from src.errors import UserError
 from src.images import Preprocessing
-from src.params import Model
 
 ROOT = Path(__file__).parents[2]
 

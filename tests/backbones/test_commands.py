@@ -13,7 +13,7 @@ from backbones.photos_workspace import EXACT, ROOT, difference, embedded, photo,
 from open_clip import factory
 
 from backbones import documented, repositories
-from src.params import Model
+from src.entries import Model
 
 NOWHERE = "http://127.0.0.1:9"
 TOWER = {"layers": 2, "width": 64, "heads": 1}

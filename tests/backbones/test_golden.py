@@ -18,8 +18,8 @@ from backbones.photos_workspace import EXACT, ROOT, SIDES, Vectors, difference, 
 from backbones import documented, repositories
 from src import backbones, embedding, images, params, paths
 from src.backbones import Backbone
+from src.entries import Model
 from src.images import Shards
-from src.params import Model
 from src.stages import extract, weights
 
 MODELS = {slug: model for slug, model in params.load(ROOT / "params.yaml").models.items() if isinstance(model, Model)}

@@ -21,8 +21,8 @@ from torch import nn
 from src import images, params
 from src.backbones import checkpoint
 from src.backbones import open_clip as adapter
+from src.entries import Model
 from src.errors import UserError
-from src.params import Model
 
 CLIP, SIGLIP, PE = "ViT-B-16-quickgelu/openai", "ViT-B-16-SigLIP/webli", "PE-Core-L-14-336/meta"
 MARQO = "hf-hub:Marqo/marqo-fashionSigLIP"

@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from src.backbones import sample
+from src.entries import Model
 from src.errors import UserError
-from src.params import Model
 
 ROOT = Path(__file__).parent.parent.parent
 

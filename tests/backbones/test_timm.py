@@ -16,8 +16,8 @@ from torch import nn
 from src import images
 from src.backbones import checkpoint
 from src.backbones import timm as adapter
+from src.entries import Model
 from src.errors import UserError
-from src.params import Model
 
 
 def network(name: str, **arguments: object) -> nn.Module:

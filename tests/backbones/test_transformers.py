@@ -16,8 +16,8 @@ from torch import Tensor
 from src import images
 from src.backbones import checkpoint
 from src.backbones import transformers as adapter
+from src.entries import Model
 from src.errors import UserError
-from src.params import Model
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 VISION = {**SMALL, "image_size": 32, "patch_size": 8}

@@ -13,8 +13,8 @@ from scipy.io import savemat
 from src import datasets
 from src.datasets import cars196
 from src.datasets.raw import Raw
+from src.entries import Cars196Dataset, Protocol
 from src.errors import UserError
-from src.params import Cars196Dataset, Protocol
 
 NAMES = ["AM General Hummer SUV 2000", "Ram C-V Cargo Van Minivan 2012", "Acura TL Type-S 2008"]
 BOX = {"bbox_x1": 39, "bbox_y1": 116, "bbox_x2": 569, "bbox_y2": 375}

@@ -10,8 +10,9 @@ from layouts import Files, jpeg, lay_out, pack, rows
 from src import datasets
 from src.datasets import intake
 from src.datasets.raw import Raw
+from src.entries import FashionDataset, Protocol
 from src.errors import UserError
-from src.params import FashionDataset, PrepareParams, Protocol
+from src.params import PrepareParams
 from src.stages import prepare
 
 HEADER = "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,productDisplayName\n"

@@ -9,8 +9,8 @@ import pytest
 
 from src import datasets
 from src.datasets.raw import Raw
+from src.entries import FolderDataset, Protocol
 from src.errors import UserError
-from src.params import FolderDataset, Protocol
 
 PROTOCOLS = {"test": Protocol(query="test", gallery="test")}
 

@@ -8,8 +8,8 @@ from layouts import Files, lay_out, pack, rows
 
 from src import datasets
 from src.datasets.raw import Raw
+from src.entries import OfficialDataset, Protocol
 from src.errors import UserError
-from src.params import OfficialDataset, Protocol
 
 FILES: Files = {
     "README.txt": "Food-101\n",

@@ -10,8 +10,8 @@ from src import datasets
 from src.datasets import food2k
 from src.datasets.official import Official
 from src.datasets.raw import Raw
+from src.entries import OfficialDataset, Protocol
 from src.errors import UserError
-from src.params import OfficialDataset, Protocol
 
 FILES: Files = {
     "Food2k_label/train_finetune.txt": "0/101.jpg 0\n1999/7.jpg 1999\n",

@@ -7,8 +7,8 @@ import pytest
 
 from src import datasets
 from src.datasets.raw import Raw
+from src.entries import OfficialDataset, Protocol
 from src.errors import UserError
-from src.params import OfficialDataset, Protocol
 
 HEADER = (
     "Class Name (str),Class ID (int),Coarse Class Name (str),Coarse Class ID (int),"

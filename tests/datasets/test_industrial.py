@@ -11,7 +11,7 @@ import yaml
 from layouts import jpeg, lay_out
 
 from src import manifest, protocols, retrieval
-from src.params import TableDataset
+from src.entries import TableDataset
 from src.stages import prepare
 
 ROOT = Path(__file__).parents[2]

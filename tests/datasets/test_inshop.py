@@ -8,8 +8,8 @@ from layouts import Files, lay_out, pack, rows
 
 from src import datasets
 from src.datasets.raw import Raw
+from src.entries import OfficialDataset, Protocol
 from src.errors import UserError
-from src.params import OfficialDataset, Protocol
 
 HEADER = "image_name item_id evaluation_status"
 LIST = "Eval/list_eval_partition.txt"

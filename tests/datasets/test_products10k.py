@@ -8,8 +8,8 @@ from layouts import Files, lay_out, pack, rows
 
 from src import datasets
 from src.datasets.raw import Raw
+from src.entries import OfficialDataset, Protocol
 from src.errors import UserError
-from src.params import OfficialDataset, Protocol
 
 FILES: Files = {
     "train.csv": "name,class,group\n1.jpg,0,7\n2.jpg,0,7\n3.jpg,12,0\n",

@@ -8,8 +8,8 @@ from layouts import Files, lay_out, pack, rows
 
 from src import datasets
 from src.datasets.raw import Raw
+from src.entries import OfficialDataset, Protocol
 from src.errors import UserError
-from src.params import OfficialDataset, Protocol
 
 HEADER = "image_id class_id super_class_id path\n"
 FILES: Files = {

@@ -9,8 +9,8 @@ import pytest
 
 from src import datasets
 from src.datasets.raw import Raw
+from src.entries import Protocol, TableDataset
 from src.errors import UserError
-from src.params import Protocol, TableDataset
 
 PROTOCOLS = {"test": Protocol(query="test", gallery="test")}
 CSV = "file,sku,split,view,price\na.jpg,007,train,front,1.50\nb.jpg,008,test,,\n"

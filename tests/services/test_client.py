@@ -12,8 +12,9 @@ from PIL import Image
 from server import PATHS, SLOW, Server, running
 
 from src import services
+from src.entries import ServiceModel
 from src.errors import UserError
-from src.params import ServiceModel, ServiceRuntime
+from src.params import ServiceRuntime
 from src.services import client as module
 from src.services.client import Client, Rejected
 

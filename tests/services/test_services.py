@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from src import services
+from src.entries import ServiceModel
 from src.errors import UserError
-from src.params import ServiceModel
 from src.services import SERVICES
 
 PHOTOS = [b"one", b"two"]

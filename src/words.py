@@ -1,0 +1,6 @@
+"""Floor 0. Names that params.yaml, metrics files and tables share."""
+
+STRATEGIES = ("pretrained", "top_tuned", "fine_tuned", "cross_tuned")
+METHODS = ("top_tuned", "fine_tuned")  # what a cross-tuned encoder can have been tuned by
+# keys that metrics files use themselves, beside the names of datasets and protocols
+RESERVED = ("model", "weights_sha256", "strategy", "protocol_version", "mean", "classification", "images", *STRATEGIES)
