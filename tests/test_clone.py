@@ -124,7 +124,8 @@ def test_every_metric_of_every_cell_is_there(clone: Clone) -> None:
     for strategy in ("pretrained", "top_tuned", "fine_tuned"):
         metrics = clone.json(f"metrics/{strategy}.json")
         for dataset in SMALL["datasets"]:
-            assert metrics[dataset].keys() == {"phone", "studio", "classification"}
+            assert metrics[dataset].keys() == {"phone", "studio", "classification", "images"}
+            assert metrics[dataset]["images"].keys() == {"images", "labels", "quarantined"}
             assert metrics[dataset]["phone"].keys() == names
             assert metrics[dataset]["classification"].keys() == {"accuracy", "macro_F1", "images"}
     crossed = clone.json("metrics/cross_tuned.json")
