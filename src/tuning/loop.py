@@ -104,9 +104,9 @@ def train_epoch(
         for group in state.optimiser.param_groups:
             group["lr"] = rate
         with arithmetic(recipe.precision, device):
-            logits = model(inputs)
+            embeddings = model.encoder(inputs)
         targets = torch.from_numpy(lesson.targets[part]).to(device)
-        loss = loss_of(logits.float(), targets, recipe.label_smoothing)
+        loss = loss_of(embeddings.float(), model.classifier, targets, recipe.label_smoothing)
         if not torch.isfinite(loss):
             raise UserError(_diverged(epoch + 1, step + 1, lesson.train[part], rate))
         state.optimiser.zero_grad()

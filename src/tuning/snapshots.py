@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from src import tensors as files
+from src.tuning.classifiers import Tuned
 from src.tuning.curves import Curve
 
 
@@ -17,7 +18,7 @@ from src.tuning.curves import Curve
 class State:
     """All that a training needs to go on: what is trained, the best so far, a curve row for each finished epoch."""
 
-    model: nn.Module
+    model: Tuned
     optimiser: Optimizer
     best: dict[str, Tensor] = field(default_factory=dict)
     curve: Curve = field(default_factory=list)
