@@ -1,4 +1,4 @@
-"""Floor 2. The one training loop of both tunings: AdamW, warm-up and cosine, the best epoch chosen on validation."""
+"""Floor 2. The one training loop of every tuning: warm-up and cosine, the best epoch chosen on validation."""
 
 import copy
 import hashlib
@@ -6,7 +6,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +13,24 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
-from torch.optim import AdamW
 from tqdm import tqdm
 
 from src.errors import UserError
 from src.progress import bar
 from src.registry import lookup
-from src.tuning import snapshots
+from src.tuning import optimisers, snapshots
 from src.tuning.classifiers import Tuned
 from src.tuning.curves import Curve, best_epoch
 from src.tuning.lessons import Lesson, Rows
 from src.tuning.losses import LOSSES
+from src.tuning.recipes import Recipe
 from src.tuning.snapshots import State
 
-CLIP = 3.0  # largest norm of the gradient
 MEASURED_STEPS = 3
 BLOCK = 1024  # validation queries compared at once
 
 # The encoder's inputs for each part of manifest rows, in order; varied when a generator is given, as they are without.
 Feed = Callable[[list[Rows], Generator | None], Iterator[Tensor]]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Hyper-parameters of a training; `warmup` is a share of all steps, `patience` counts epochs."""
-
-    lr: float
-    weight_decay: float
-    epochs: int
-    patience: int
-    batch_size: int
-    label_smoothing: float
-    warmup: float = 0.1
-    precision: str = "fp32"
-    loss: str = "cross_entropy"
 
 
 def fit(
@@ -59,7 +42,7 @@ def fit(
     after it. Where validation has nothing to measure, the last epoch counts.
     Every epoch has a seed of its own, so a run that continues from `snapshot` ends where an unbroken one does.
     """
-    state = State(tuned, adamw(tuned, recipe))
+    state = State(tuned, optimisers.build(tuned, recipe))
     if snapshot:
         snapshots.resume(snapshot, state)
         if state.curve:
@@ -81,14 +64,6 @@ def fit(
     return state.curve
 
 
-def adamw(model: nn.Module, recipe: Recipe) -> AdamW:
-    """AdamW; biases, norms and other 1-D parameters do not decay."""
-    decays = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": decays, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return AdamW(groups, lr=recipe.lr)
-
-
 def train_epoch(
     state: State, feed: Feed, lesson: Lesson, recipe: Recipe, seed: int, progress: "tqdm[Any]"
 ) -> dict[str, Any]:
@@ -101,8 +76,7 @@ def train_epoch(
     losses = []
     for step, (part, inputs) in enumerate(zip(parts, feed([lesson.train[p] for p in parts], generator), strict=True)):
         rate = recipe.lr * schedule((epoch * len(parts) + step + 1) / (recipe.epochs * len(parts)), recipe.warmup)
-        for group in state.optimiser.param_groups:
-            group["lr"] = rate
+        optimisers.set_rate(state.optimiser, rate)
         with arithmetic(recipe.precision, device):
             embeddings = model.encoder(inputs)
         targets = torch.from_numpy(lesson.targets[part]).to(device)
@@ -111,7 +85,7 @@ def train_epoch(
             raise UserError(_diverged(epoch + 1, step + 1, lesson.train[part], rate))
         state.optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        nn.utils.clip_grad_norm_(model.parameters(), recipe.clip or math.inf)
         state.optimiser.step()
         losses.append(loss.item())
         progress.update(len(part))

@@ -182,13 +182,6 @@ def test_a_loss_that_is_no_number_names_epoch_step_and_rows() -> None:
         fit(fresh(), feed=poisoned)
 
 
-def test_biases_and_norms_do_not_decay() -> None:
-    decays, others = loop.adamw(fresh(), RECIPE).param_groups
-    assert (decays["weight_decay"], others["weight_decay"]) == (0.05, 0.0)
-    assert [p.ndim for p in decays["params"]] == [2, 2, 2]  # two layers and the classifier
-    assert {p.ndim for p in others["params"]} == {1}
-
-
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:
     rates = [loop.schedule(step / 100, 0.1) for step in range(1, 101)]
     assert rates[:10] == pytest.approx(np.arange(1, 11) / 10)
