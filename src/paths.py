@@ -8,6 +8,7 @@ SHARDS = Path("data/shards")
 EMBEDDINGS = Path("data/embeddings")
 NEIGHBORS = Path("data/neighbors")
 QUERIES = Path("data/queries")
+SIMILARITY = Path("data/similarity")
 BACKBONE = Path("models/backbone")
 METRICS = Path("metrics")
 COST = Path("data/cost")
@@ -41,8 +42,8 @@ def tuned(method: str, dataset: str) -> Path:
 
 
 def curve(method: str, dataset: str) -> Path:
-    """The learning curve of a tuning, a row an epoch; `dvc plots show` draws it."""
-    return METRICS / "curves" / method / f"{dataset}.csv"
+    """Folder of a tuning's learning curve, as `tuning.curves` writes it; `dvc plots show` draws what is in plots/."""
+    return METRICS / "curves" / method / dataset
 
 
 def neighbors(strategy: str, *place: str) -> Path:
