@@ -11,7 +11,7 @@ from src.entries import AnyModel, Entry, Model, Name, Published, ServiceModel
 from src.errors import UserError
 from src.records import Auto, Fraction, Positive, Rate, Record, Slug, complaint
 from src.registry import unknown
-from src.words import STRATEGIES
+from src.words import PAIRWISE, STRATEGIES
 
 
 class SampleParams(Record):
@@ -46,7 +46,20 @@ class TuneParams(Record):
     epochs: Positive
     patience: Positive
     batch_size: Annotated[int, Field(ge=2)]
+    loss: Literal["cross_entropy", "arcface", "proxy_anchor", "supcon", "multi_similarity"]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    sampler: Literal["auto", "shuffle", "balanced", "pk"]
+    images_per_label: Annotated[int, Field(ge=2)]
+
+    @model_validator(mode="after")
+    def _a_batch_has_room(self) -> "TuneParams":
+        pairs = self.sampler == "pk" or (self.sampler == "auto" and self.loss in PAIRWISE)
+        if pairs and self.batch_size < 2 * self.images_per_label:
+            raise ValueError(
+                f"batch_size {self.batch_size} has no room for two labels of {self.images_per_label} images each; "
+                "raise it, or lower images_per_label"
+            )
+        return self
 
 
 class TopTuneParams(TuneParams):

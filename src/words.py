@@ -2,5 +2,6 @@
 
 STRATEGIES = ("pretrained", "top_tuned", "fine_tuned", "cross_tuned")
 METHODS = ("top_tuned", "fine_tuned")  # what a cross-tuned encoder can have been tuned by
+PAIRWISE = ("supcon", "multi_similarity")  # losses that compare the images of a batch: it needs several of each label
 # keys that metrics files use themselves, beside the names of datasets and protocols
 RESERVED = ("model", "weights_sha256", "strategy", "protocol_version", "mean", "classification", "images", *STRATEGIES)

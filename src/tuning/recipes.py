@@ -8,6 +8,7 @@ class Recipe:
     """How to train; what is not named is AdamW as most fine-tune with it, without averaging or a probe first.
 
     `warmup` is a share of all steps, `patience` counts epochs. `momentum` is SGD's, and the first beta of AdamW.
+    `sampler` deals the batches, `auto` as the loss needs them; `images_per_label` is its K where it deals P labels x K.
     A gradient longer than `clip` is shortened to it; 0 leaves all as they are.
     A batch of `batch_size` goes through the network in `accumulate` parts and gives one step.
     `ema` is the share of the averaged weights that a step keeps; 0 averages nothing.
@@ -24,6 +25,8 @@ class Recipe:
     warmup: float = 0.1
     precision: str = "fp32"
     loss: str = "cross_entropy"
+    sampler: str = "auto"
+    images_per_label: int = 4
     optimiser: str = "adamw"
     momentum: float = 0.9
     clip: float = 3.0

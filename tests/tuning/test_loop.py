@@ -189,13 +189,6 @@ def test_the_learning_rate_rises_then_falls_to_zero() -> None:
     assert loop.schedule(0.5, 0.0) == pytest.approx(0.5) and loop.schedule(1.0, 1.0) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("count", "batch_size", "sizes"), [(10, 4, [4, 4]), (8, 4, [4, 4]), (3, 4, [3]), (2, 2, [2])])
-def test_an_epoch_has_full_batches_of_different_rows(count: int, batch_size: int, sizes: list[int]) -> None:
-    parts = loop.shuffle(count, batch_size, seed=1)
-    assert [len(part) for part in parts] == sizes
-    assert len(set(np.concatenate(parts))) == sum(sizes)
-
-
 def test_measuring_the_speed_changes_nothing() -> None:
     tuned, untouched = fresh(), fresh()
     assert loop.seconds_per_image(tuned, feed, lesson(), RECIPE) > 0
