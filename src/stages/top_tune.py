@@ -33,13 +33,13 @@ def main(dataset: str) -> None:
     loop.sow(seed)
     tuned = heads.build(config)
     heads.standardise(tuned.encoder, frozen[lesson.train])
-    curve = loop.fit(tuned, feed(frozen), lesson, loop.Recipe(**options), seed, f"top_tune {dataset}")
+    with curves.live(paths.curve("top_tuned", dataset)) as log:
+        curve = loop.fit(tuned, feed(frozen), lesson, loop.Recipe(**options), seed, f"top_tune {dataset}", log=log)
 
     config |= {"recipe": options, "validation": curves.chosen(curve), "weights_sha256": sidecar["weights_sha256"]}
     with store.whole_folder(paths.tuned("top_tuned", dataset)) as folder:
         heads.save(folder, tuned, config)
         encoder_sha256 = store.sha256(folder / heads.WEIGHTS)
-    curves.write(paths.curve("top_tuned", dataset), curve)
     embeddings, place = heads.embed(tuned.encoder, frozen), paths.embeddings("top_tuned", dataset)
     made = {"strategy": "top_tuned", "encoder_sha256": encoder_sha256, "classes": lesson.classes}
     store.write_embeddings(place, embeddings, heads.descend(sidecar, made))

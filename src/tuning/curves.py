@@ -1,14 +1,14 @@
-"""Floor 2. Learning curves: a row an epoch, and which epoch is kept."""
+"""Floor 2. Learning curves: a row an epoch, which epoch is kept, and DVCLive, which writes them down."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from src import store
-
-COLUMNS = ["epoch", "loss", "validation mMP@5", "validation accuracy", "lr"]
-Curve = list[dict[str, Any]]
+COLUMNS = ["loss", "lr", "validation mMP@5", "validation accuracy"]
+Row = dict[str, Any]  # epoch, and COLUMNS; None where validation has nothing to measure
+Curve = list[Row]
+Log = Callable[[Row], None]
 
 
 def best_epoch(curve: Curve) -> int:
@@ -31,7 +31,31 @@ def describe(curve: Curve) -> str:
     return f"epoch {choice['epoch']} ({named[0] if named else 'the last; no validation images to choose by'})"
 
 
-def write(path: Path, curve: Curve) -> None:
-    """The learning curve as csv; a cell is empty where validation has nothing to measure."""
-    with store.whole(path) as part:
-        pd.DataFrame(curve, columns=COLUMNS).to_csv(part, index=False, lineterminator="\n")
+@contextmanager
+def live(folder: Path) -> Iterator[Log]:
+    """A function that DVCLive writes a finished epoch down with, at once: `dvc plots show` draws a running training.
+
+    A file a number, <folder>/plots/metrics/{loss, lr, validation/mMP@5, validation/accuracy}.tsv, a line an epoch, no
+    timestamps: equal curves give equal bytes. Experiments, dvc.yaml and metrics are the pipeline's own, not DVCLive's.
+    """
+    from dvclive import Live  # here: it brings all of DVC, half a second, and the loop needs the above alone
+
+    logger = Live(str(folder), save_dvc_exp=False, dvcyaml=None)
+
+    def log(row: Row) -> None:
+        logger.step = row["epoch"]
+        for name in COLUMNS:
+            if row[name] is not None:
+                logger.log_metric(name.replace(" ", "/"), row[name])
+        logger.next_step()
+
+    try:
+        yield log
+    finally:
+        with suppress(FileNotFoundError):  # two workers of the queue remove the same signal file as they end
+            logger.end()
+        Path(logger.metrics_file).unlink(missing_ok=True)  # the last line of every file once more
+
+
+def unlogged(row: Row) -> None:
+    """For trials and tests: nothing is written down."""

@@ -18,9 +18,9 @@ from tqdm import tqdm
 from src.errors import UserError
 from src.progress import bar
 from src.registry import lookup
-from src.tuning import optimisers, samplers, snapshots
+from src.tuning import optimisers, snapshots
 from src.tuning.classifiers import Tuned
-from src.tuning.curves import Curve, best_epoch
+from src.tuning.curves import Curve, Log, best_epoch, unlogged
 from src.tuning.lessons import Lesson, Rows
 from src.tuning.losses import LOSSES
 from src.tuning.recipes import Recipe
@@ -34,9 +34,16 @@ Feed = Callable[[list[Rows], Generator | None], Iterator[Tensor]]
 
 
 def fit(
-    tuned: Tuned, feed: Feed, lesson: Lesson, recipe: Recipe, seed: int, title: str, snapshot: Path | None = None
+    tuned: Tuned,
+    feed: Feed,
+    lesson: Lesson,
+    recipe: Recipe,
+    seed: int,
+    title: str,
+    snapshot: Path | None = None,
+    log: Log = unlogged,
 ) -> Curve:
-    """Train in place, leave the best epoch in `tuned`, and give a row an epoch.
+    """Train in place, leave the best epoch in `tuned`, and give a row an epoch; `log` gets each as it is finished.
 
     The best epoch has the highest validation mMP@5, then accuracy, then comes first; training stops `patience` epochs
     after it. Where validation has nothing to measure, the last epoch counts.
@@ -47,13 +54,16 @@ def fit(
         snapshots.resume(snapshot, state)
         if state.curve:
             print(f"{title}: continues after epoch {len(state.curve)}", file=sys.stderr)
-    size = sum(map(len, samplers.batches(lesson.targets, recipe, seed)))  # images an epoch trains on
+    for row in state.curve:
+        log(row)
+    size = sum(map(len, shuffle(len(lesson.train), recipe.batch_size, seed)))  # images an epoch trains on
     with bar(recipe.epochs * size, title) as progress:
         progress.update(len(state.curve) * size)
         while not finished(state.curve, recipe):
             row = train_epoch(state, feed, lesson, recipe, seed, progress)
             row |= validate(tuned, feed, lesson, recipe.batch_size)
             state.curve.append(row)
+            log(row)
             if best_epoch(state.curve) == len(state.curve):
                 state.best = {name: tensor.clone() for name, tensor in tuned.state_dict().items()}
             if snapshot:
@@ -72,7 +82,7 @@ def train_epoch(
     device = next(model.parameters()).device
     loss_of = lookup(LOSSES, recipe.loss, "loss")
     generator = sow(draw(seed, epoch), device)
-    parts = samplers.batches(lesson.targets, recipe, draw(seed, epoch))
+    parts = shuffle(len(lesson.train), recipe.batch_size, draw(seed, epoch))
     losses = []
     for step, (part, inputs) in enumerate(zip(parts, feed([lesson.train[p] for p in parts], generator), strict=True)):
         rate = recipe.lr * schedule((epoch * len(parts) + step + 1) / (recipe.epochs * len(parts)), recipe.warmup)
@@ -115,6 +125,13 @@ def schedule(progress: float, warmup: float) -> float:
     if progress < warmup:
         return progress / warmup
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))
+
+
+def shuffle(count: int, batch_size: int, seed: int) -> list[Rows]:
+    """A permutation of range(count) in full batches; the rest waits for another epoch (small batches upset norms)."""
+    steps = max(count // batch_size, 1)
+    order = np.random.default_rng(seed).permutation(count)[: steps * batch_size]
+    return np.array_split(order, steps)
 
 
 def split(rows: Rows, batch_size: int) -> list[Rows]:

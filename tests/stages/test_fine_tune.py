@@ -49,7 +49,7 @@ def test_network_curve_embeddings_predictions_and_cost_are_written(
     classifier.load_state_dict(tensors.read(root / "models/fine_tuned/one/classifier.safetensors")[0])
     predictions = np.load(place / "predictions.npy")
     assert np.array_equal(predictions, classifiers.predict(classifier, vectors)) and len(predictions) == len(rows)
-    assert len((root / "metrics/curves/fine_tuned/one.csv").read_text().splitlines()) == 1 + 3
+    assert len((root / "metrics/curves/fine_tuned/one/plots/metrics/lr.tsv").read_text().splitlines()) == 1 + 3
     assert store.read_json(root / "data/cost/fine_tune/one/cost.json")["images"] == 3 * 24
     said = capsys.readouterr()
     assert said.out.startswith("fine_tune one: epoch ")

@@ -37,10 +37,10 @@ def test_head_curve_embeddings_predictions_and_cost_are_written(root: Path, caps
     right = np.array(sidecar["classes"])[predictions] == rows["label"].to_numpy(dtype=str)
     assert right[rows["tuning"] == "train"].mean() > 0.7  # 1 in 6 by chance
 
-    curve = pd.read_csv(root / "metrics/curves/top_tuned/one.csv")
+    curve = pd.read_csv(root / "metrics/curves/top_tuned/one/plots/metrics/validation/mMP@5.tsv", sep="\t")
     config = store.read_json(root / "models/top_tuned/one/config.json")
-    kept = curve[curve["epoch"] == config["validation"]["epoch"]].iloc[0]
-    assert kept["validation mMP@5"] == config["validation"]["mMP@5"] == curve["validation mMP@5"].max()
+    kept = curve[curve["step"] == config["validation"]["epoch"]].iloc[0]
+    assert kept["mMP@5"] == config["validation"]["mMP@5"] == curve["mMP@5"].max()
     cost = store.read_json(root / "data/cost/top_tune/one/cost.json")
     assert cost["seconds"] > 0 and cost["images"] == cost["epochs"] * 24
     assert capsys.readouterr().out.startswith("top_tune one: epoch ")
