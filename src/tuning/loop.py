@@ -18,7 +18,7 @@ from tqdm import tqdm
 from src.errors import UserError
 from src.progress import bar
 from src.registry import lookup
-from src.tuning import optimisers, snapshots
+from src.tuning import optimisers, samplers, snapshots
 from src.tuning.classifiers import Tuned
 from src.tuning.curves import Curve, Log, best_epoch, unlogged
 from src.tuning.lessons import Lesson, Rows
@@ -56,7 +56,7 @@ def fit(
             print(f"{title}: continues after epoch {len(state.curve)}", file=sys.stderr)
     for row in state.curve:
         log(row)
-    size = sum(map(len, shuffle(len(lesson.train), recipe.batch_size, seed)))  # images an epoch trains on
+    size = sum(map(len, samplers.batches(lesson.targets, recipe, seed)))  # images an epoch trains on
     with bar(recipe.epochs * size, title) as progress:
         progress.update(len(state.curve) * size)
         while not finished(state.curve, recipe):
@@ -82,7 +82,7 @@ def train_epoch(
     device = next(model.parameters()).device
     loss_of = lookup(LOSSES, recipe.loss, "loss")
     generator = sow(draw(seed, epoch), device)
-    parts = shuffle(len(lesson.train), recipe.batch_size, draw(seed, epoch))
+    parts = samplers.batches(lesson.targets, recipe, draw(seed, epoch))
     losses = []
     for step, (part, inputs) in enumerate(zip(parts, feed([lesson.train[p] for p in parts], generator), strict=True)):
         rate = recipe.lr * schedule((epoch * len(parts) + step + 1) / (recipe.epochs * len(parts)), recipe.warmup)
@@ -125,13 +125,6 @@ def schedule(progress: float, warmup: float) -> float:
     if progress < warmup:
         return progress / warmup
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))
-
-
-def shuffle(count: int, batch_size: int, seed: int) -> list[Rows]:
-    """A permutation of range(count) in full batches; the rest waits for another epoch (small batches upset norms)."""
-    steps = max(count // batch_size, 1)
-    order = np.random.default_rng(seed).permutation(count)[: steps * batch_size]
-    return np.array_split(order, steps)
 
 
 def split(rows: Rows, batch_size: int) -> list[Rows]:
