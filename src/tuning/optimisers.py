@@ -7,6 +7,7 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from src.registry import lookup
+from src.tuning.layers import layers
 from src.tuning.recipes import Recipe
 
 Groups = list[dict[str, Any]]  # torch's parameter groups; `lr_scale` of each multiplies the learning rate
@@ -18,13 +19,25 @@ def build(model: nn.Module, recipe: Recipe) -> Optimizer:
 
 
 def groups(model: nn.Module, recipe: Recipe) -> Groups:
-    """Two groups: biases, norms and other 1-D parameters do not decay."""
-    decays = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    """The trained parameters by learning rate, and apart biases, norms and others of one dimension: they do not decay.
+
+    Layers of `model.encoder` learn by `layer_decay`, the rest at the full rate.
+    """
+    scales = rates(model.get_submodule("encoder"), recipe.layer_decay) if recipe.layer_decay < 1 else {}
+    found: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            key = scales.get(name.removeprefix("encoder."), 1.0), parameter.ndim <= 1
+            found.setdefault(key, []).append(parameter)
     return [
-        {"params": decays, "weight_decay": recipe.weight_decay, "lr_scale": 1.0},
-        {"params": others, "weight_decay": 0.0, "lr_scale": 1.0},
+        {"params": found[scale, flat], "weight_decay": 0.0 if flat else recipe.weight_decay, "lr_scale": scale}
+        for scale, flat in sorted(found)
     ]
+
+
+def rates(encoder: nn.Module, decay: float) -> dict[str, float]:
+    """Share of the learning rate of every parameter by name: 1 in the last layer, `decay` times that a layer below."""
+    return {name: decay**depth for depth, names in enumerate(reversed(layers(encoder))) for name in names}
 
 
 def set_rate(optimiser: Optimizer, rate: float) -> None:

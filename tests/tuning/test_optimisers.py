@@ -54,3 +54,26 @@ def test_a_rate_reaches_every_group_by_its_scale() -> None:
     built.param_groups[1]["lr_scale"] = 0.5
     optimisers.set_rate(built, 0.2)
     assert [group["lr"] for group in built.param_groups] == [0.2, 0.1]
+
+
+def test_layers_learn_by_their_depth_and_the_classifier_at_the_full_rate() -> None:
+    tuned = head()
+    built = optimisers.build(tuned, replace(RECIPE, layer_decay=0.5))
+    scale = {id(p): group["lr_scale"] for group in built.param_groups for p in group["params"]}
+    linear = [module for module in tuned.encoder if isinstance(module, nn.Linear)]
+    assert scale[id(tuned.classifier.weight)] == 1 > scale[id(linear[1].weight)] > scale[id(linear[0].weight)]
+    assert len(scale) == len(list(tuned.parameters()))
+    assert {group["weight_decay"] for group in built.param_groups if group["params"][0].ndim == 1} == {0.0}
+
+
+def test_every_layer_learns_a_share_of_the_one_above() -> None:
+    found = optimisers.rates(nn.Sequential(*(nn.Sequential(nn.Linear(2, 2), nn.ReLU()) for _ in range(3))), 0.5)
+    assert [found[f"{n}.0.weight"] for n in range(3)] == [0.25, 0.5, 1]
+
+
+def test_parameters_that_stand_still_get_no_optimiser() -> None:
+    tuned = head()
+    tuned.encoder.requires_grad_(False)
+    assert [p for group in optimisers.build(tuned, RECIPE).param_groups for p in group["params"]] == [
+        tuned.classifier.weight
+    ]
