@@ -11,7 +11,7 @@ from src.entries import AnyModel, Entry, Model, Name, Published, ServiceModel
 from src.errors import UserError
 from src.records import Auto, Fraction, Positive, Rate, Record, Slug, complaint
 from src.registry import unknown
-from src.words import PAIRWISE, STRATEGIES
+from src.words import HYBRIDS, PAIRWISE, STRATEGIES
 
 
 class SampleParams(Record):
@@ -78,6 +78,42 @@ class FineTuneParams(TuneParams):
     precision: Literal["fp32", "bf16"]
 
 
+class PartOptions(Record):
+    """Of a hybrid that trains a part of the backbone as fine_tune trains all of it."""
+
+    lr_factor: Rate  # times the learning rate of fine_tune
+
+
+class LoraOptions(PartOptions):
+    """Thin matrices of `rank` columns beside the weights; what they add is multiplied by alpha / rank."""
+
+    rank: Positive
+    alpha: Rate
+
+
+class LastBlocksOptions(PartOptions):
+    """How many layers, counted from the output."""
+
+    blocks: Positive
+
+
+class InterpolateOptions(Record):
+    """Into how many steps the way from pretrained to fine-tuned weights is cut."""
+
+    steps: Annotated[int, Field(ge=2, le=100)]
+
+
+class HybridParams(Record):
+    """What lies between a head and all weights; `method` is what `hybrid_tuned` stands for."""
+
+    method: str
+    lora: LoraOptions
+    last_blocks: LastBlocksOptions
+    bitfit: PartOptions
+    norms: PartOptions
+    interpolate: InterpolateOptions
+
+
 class CrossTuneParams(Record):
     """Which tuned encoders are tried on the other datasets."""
 
@@ -127,6 +163,7 @@ class Params(Record):
     extract: ExtractParams
     top_tune: TopTuneParams
     fine_tune: FineTuneParams
+    hybrid: HybridParams
     cross_tune: CrossTuneParams
     retrieve: RetrieveParams
     report: ReportParams
@@ -143,6 +180,7 @@ class Params(Record):
         for name in self.strategies:
             _known(name, STRATEGIES, "strategy")
         _known(self.model, self.models, "model")
+        _known(self.hybrid.method, HYBRIDS, "hybrid.method")
         for key in ("datasets", "strategies"):
             names = getattr(self, key)
             if twice := {name for name in names if names.count(name) > 1}:
@@ -160,7 +198,7 @@ class Params(Record):
     @model_validator(mode="after")
     def _the_model_can_be_trained(self) -> "Params":
         wanted = [*self.strategies, *(self.cross_tune.methods if "cross_tuned" in self.strategies else [])]
-        if "fine_tuned" in wanted and not self.chosen.trainable:
+        if {"fine_tuned", "hybrid_tuned"} & set(wanted) and not self.chosen.trainable:
             raise ValueError(
                 f"model '{self.model}' cannot be trained; run it with -S 'strategies=[pretrained,top_tuned]'"
                 " (cross_tuned goes too, with cross_tune.methods=[top_tuned])"

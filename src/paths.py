@@ -36,14 +36,14 @@ def embeddings(strategy: str, *place: str) -> Path:
     return EMBEDDINGS.joinpath(strategy, *place)
 
 
-def tuned(method: str, dataset: str) -> Path:
-    """Folder with the head (`top_tuned`) or the whole network (`fine_tuned`) tuned on a dataset."""
-    return Path("models") / method / dataset
+def tuned(strategy: str, *place: str) -> Path:
+    """Folder with the head (`top_tuned`) or the whole network that was tuned; place = dataset, or (hybrid, dataset)."""
+    return Path("models").joinpath(strategy, *place)
 
 
-def curve(method: str, dataset: str) -> Path:
+def curve(strategy: str, *place: str) -> Path:
     """Folder of a tuning's learning curve, as `tuning.curves` writes it; `dvc plots show` draws what is in plots/."""
-    return METRICS / "curves" / method / dataset
+    return METRICS.joinpath("curves", strategy, *place)
 
 
 def neighbors(strategy: str, *place: str) -> Path:

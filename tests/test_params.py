@@ -116,6 +116,8 @@ def test_a_model_that_cannot_be_trained_stops_any_strategy_that_would(raw: dict[
     parse(raw)
     raw["strategies"] = ["pretrained", "top_tuned"]
     parse(raw)
+    raw["strategies"] = ["pretrained", "hybrid_tuned"]
+    assert f"model '{model}' cannot be trained" in complaint(raw)
 
 
 def test_a_suite_names_datasets_of_the_catalogue(raw: dict[str, Any]) -> None:
@@ -196,3 +198,9 @@ def test_a_file_that_is_missing_or_not_yaml_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "- 1", "text"])
 def test_a_file_that_is_no_table_is_refused(content: str) -> None:
     assert "params.yaml" in complaint(yaml.safe_load(content))
+
+
+def test_an_unknown_hybrid_is_named_with_the_nearest(raw: dict[str, Any]) -> None:
+    raw["hybrid"]["method"] = "last_block"
+    assert complaint(raw).startswith("unknown hybrid.method 'last_block' in params.yaml; known: bitfit, interpolate")
+    assert complaint(raw).endswith("Did you mean 'last_blocks'?")

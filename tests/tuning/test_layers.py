@@ -30,7 +30,7 @@ def network(name: str) -> nn.Module:
         ("vit_tiny_patch16_224", 13, "cls_token", "blocks.11.norm1.weight"),
         ("resnet18", 9, "conv1.weight", "layer4.1.conv1.weight"),
         ("regnety_002", 14, "stem.conv.weight", "s4.b7.conv1.conv.weight"),
-        ("sample", 5, "0.weight", "12.residual.0.weight"),
+        ("sample", 5, "0.weight", "13.residual.0.weight"),
         ("open_clip", 3, "proj", "ln_post.weight"),
         ("transformers", 3, "vision_model.embeddings.cls_token", "visual_projection.weight"),
     ],
@@ -40,7 +40,7 @@ def test_layers_are_the_blocks_of_a_network_from_input_to_output(name: str, coun
     found = layers(made)
     assert len(found) == count
     assert first in found[0] and last in found[-1]
-    assert sorted(sum(found, [])) == sorted(name for name, _ in made.named_parameters())
+    assert sorted(name for names in found for name in names) == sorted(name for name, _ in made.named_parameters())
 
 
 def test_what_stands_above_a_trunk_of_timm_is_the_last_layer() -> None:
