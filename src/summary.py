@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from src import licences
+from src import licences, relation
 from src.errors import UserError
 from src.published import Comparison
+from src.relation import Relation
 from src.words import METHODS
 
 HEADLINE = "mMP@5"
@@ -160,8 +161,14 @@ def points(value: float) -> str:
     return "–" if pd.isna(value) else "0.0" if float(text) == 0 else text.replace("-", "−")
 
 
-def markdown(scores: pd.DataFrame, about: About, protocols: Protocols, published: Sequence[Comparison] = ()) -> str:
-    """metrics/summary.md: the headline with mean and gain, then other metrics, protocols and published numbers."""
+def markdown(
+    scores: pd.DataFrame,
+    about: About,
+    protocols: Protocols,
+    published: Sequence[Comparison] = (),
+    relations: Sequence[Relation] = (),
+) -> str:
+    """metrics/summary.md: the headline with mean and gain, then metrics, protocols, published numbers, relations."""
     parts = [f"# {about.slug}: {HEADLINE} in %\n", *([f"**{about.warning}**\n"] if about.warning else [])]
     parts += [_grid(table(scores, HEADLINE), gain=True)]
     more = {f"{metric} in %": table(scores, metric) for metric in ("R@1", "mAP@R")}
@@ -170,6 +177,7 @@ def markdown(scores: pd.DataFrame, about: About, protocols: Protocols, published
     for title, cells in more.items():
         parts += [f"\n## {title}\n", _grid(cells)] if len(cells) else []
     parts += ["\n## Beside published numbers, in %\n", _beside(published)] if published else []
+    parts += ["\n## How far similarity tells the change by cross-tuning\n", _related(relations)] if relations else []
     return "\n".join([*parts, "", *_notes(scores, about, protocols)]) + "\n"
 
 
@@ -192,6 +200,14 @@ def _beside(published: Sequence[Comparison]) -> str:
         numbers = percent(found.here), percent(found.published), points(found.difference)
         lines.append([found.dataset, found.protocol, found.metric, *numbers, found.source.replace("|", "/")])
     return _aligned(lines, words=(0, 1, 2, 6))
+
+
+def _related(relations: Sequence[Relation]) -> str:
+    cells = relation.table(relations)
+    methods = list(dict.fromkeys(found.method for found in relations))
+    lines = [["similarity", *(_short(f"{CROSS}{method}") for method in methods)]]
+    lines += [[measure, *(found.get(method, "") for method in methods)] for measure, found in cells.items()]
+    return f"{_aligned(lines)}\n\n{relation.caution(relations)}"
 
 
 def _aligned(lines: list[list[str]], words: Container[int] = (0,)) -> str:

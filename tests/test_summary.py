@@ -8,6 +8,7 @@ import pytest
 from src import summary
 from src.errors import UserError
 from src.published import Comparison
+from src.relation import Relation
 
 PROTOCOLS = {"cars": ["phone", "studio"], "food": ["iconic"]}
 ABOUT = {"model": "m", "weights_sha256": "w", "protocol_version": 1}
@@ -152,6 +153,24 @@ def test_published_numbers_stand_beside_ours() -> None:
         "cars    | phone    | R@1    |  90.5 |      90.7 |   −0.2 | them / 2025",
         "food    | i        | MRR    | 100.0 |      50.0 |  +50.0 |",
     ]
+
+
+def test_what_similarity_told_is_a_table_with_a_caution() -> None:
+    found = [
+        Relation("top_tuned", "transfer", 6, 0.456, 0.034),
+        Relation("top_tuned", "cka", 6, -0.2, 0.2),
+        Relation("fine_tuned", "cka", 6, 0.3, 0.5),
+    ]
+    text = summary.markdown(scores(), TINY, PROTOCOLS, relations=found)
+    lines = text[text.index("## How far similarity tells the change by cross-tuning") :].splitlines()
+    assert lines[2:6] == [
+        "similarity |      cross top |     cross fine",
+        "---------- | -------------: | -------------:",
+        "transfer   | +0.46 (p 0.03) |",
+        "cka        | −0.20 (p 0.20) | +0.30 (p 0.50)",
+    ]
+    assert lines[7].startswith("Spearman's rank correlation over 30 ordered pairs of 6 datasets.")
+    assert "similarity" not in summary.markdown(scores(), TINY, PROTOCOLS)
 
 
 def test_images_that_could_not_be_used_are_counted_where_there_are_any() -> None:

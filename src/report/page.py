@@ -10,8 +10,9 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from src import summary
+from src import relation, summary
 from src.published import Comparison
+from src.relation import Relation
 from src.report.gallery import Gallery
 
 REASONS = {"worst": "among the worst", "gain": "gained most by tuning", "chance": "picked by chance"}
@@ -36,6 +37,7 @@ class Facts:
     queries: Mapping[tuple[str, str], tuple[int, int]]  # as `summary.counts`
     set_aside: Mapping[str, tuple[int, int]]  # as `summary.set_aside`
     published: Sequence[Comparison] = ()
+    relations: Sequence[Relation] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def render(facts: Facts, scores: pd.DataFrame, galleries: Mapping[str, Gallery],
         headline=headline,
         mean=headline.mean(),
         more=_more(scores, facts.protocols),
+        related=relation.table(facts.relations),
+        caution=relation.caution(facts.relations) if facts.relations else "",
         heats=_heats(summary.transfer(scores), list(facts.protocols)),
         galleries={name: gallery for name, gallery in galleries.items() if gallery.cases},
         pictures=pictures,
@@ -74,11 +78,16 @@ def render(facts: Facts, scores: pd.DataFrame, galleries: Mapping[str, Gallery],
     )
 
 
-def plots(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The tables that `dvc plots` draws: strategies (dataset, strategy, mMP@5), cross_tuning as `summary.transfer`."""
+def plots(scores: pd.DataFrame, similarity: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables that `dvc plots` draws.
+
+    strategies: dataset, strategy, mMP@5; cross_tuning: as `summary.transfer`; similarity: of these the pairs that
+    `similarity` (source, target, a column a measure) knows, with its measures beside.
+    """
     cells = summary.table(scores, summary.HEADLINE).round(6)
     long = cells.rename_axis("dataset").reset_index().melt("dataset", var_name="strategy", value_name=summary.HEADLINE)
-    return {"strategies": long, "cross_tuning": summary.transfer(scores)}
+    gains = summary.transfer(scores)
+    return {"strategies": long, "cross_tuning": gains, "similarity": gains.merge(similarity, on=["source", "target"])}
 
 
 def _environment() -> jinja2.Environment:

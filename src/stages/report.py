@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from src import command, images, manifest, neighbors, paths, published, store, summary
+from src import command, images, manifest, neighbors, paths, published, relation, store, summary
 from src.entries import Protocol, Published, ServiceModel
 from src.errors import UserError
 from src.params import Params, load
@@ -30,19 +30,23 @@ def main() -> None:
     words = {name: {key: in_words(protocol) for key, protocol in found.items()} for name, found in protocols.items()}
     about, beside = describe(params), published.compare(comparable(params), params.model, scores)
     counts = summary.counts(scores), summary.set_aside(scores)
-    facts = page.Facts(about, headline["weights_sha256"], params.seed, words, *counts, beside)
+    similarity = read_similarity()
+    related = relation.relate(summary.transfer(scores), similarity)
+    facts = page.Facts(about, headline["weights_sha256"], params.seed, words, *counts, beside, related)
     galleries, pictures = read_galleries(params)
     with store.whole_folder(paths.REPORT) as part:
         html = page.render(facts, scores, galleries, pictures)
         (part / "index.html").write_text(html, encoding="utf-8")
         (part / "plots").mkdir()
-        for name, table in page.plots(scores).items():
+        for name, table in page.plots(scores, similarity).items():
             table.to_csv(part / "plots" / f"{name}.csv", index=False, lineterminator="\n")
     with store.whole(paths.METRICS / "summary.md") as part:
-        part.write_text(summary.markdown(scores, about, names, beside), encoding="utf-8")
+        part.write_text(summary.markdown(scores, about, names, beside, related), encoding="utf-8")
     store.write_json(paths.SUMMARY, headline)
     for found in beside:
         print(published.line(params.model, found))
+    for line in relation.lines(related):
+        print(line)
     print(f"report: {', '.join(metrics)} on {len(names)} datasets, page of {len(html) / 1e6:.1f} MB in {paths.REPORT}")
 
 
@@ -56,6 +60,14 @@ def read_metrics(params: Params) -> dict[str, Any]:
                 place = paths.queries(name) / "metrics.json"
                 raise UserError(f"{place}: {key} is {found.get(key)}, expected {here}; run `dvc repro` to score again")
     return metrics
+
+
+def read_similarity() -> pd.DataFrame:
+    """How alike the datasets are to the backbone, a row an ordered pair."""
+    path = paths.SIMILARITY / "similarity.csv"
+    if not path.exists():
+        raise UserError(f"{path} is missing; run `dvc repro` (or `dvc pull`)")
+    return pd.read_csv(path)
 
 
 def describe(params: Params) -> summary.About:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,16 @@ def build(
         write_dataset(dataset, labels, photo, label)
     for strategy in strategies:
         write_strategy(strategy, datasets)
+    write_similarity(datasets)
+
+
+def write_similarity(datasets: Sequence[str]) -> None:
+    """Of every ordered pair, three figures."""
+    pairs = list(permutations(datasets, 2))
+    rows = [(*pair, 0.1 * i, 0.5 - 0.1 * i, -0.02 * i) for i, pair in enumerate(pairs)]
+    paths.SIMILARITY.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(rows, columns=["source", "target", "cka", "frechet", "transfer"])
+    table.to_csv(paths.SIMILARITY / "similarity.csv", index=False)
 
 
 def write_dataset(dataset: str, labels: int, photo: Photo, label: Callable[[str, int], str]) -> None:

@@ -52,6 +52,7 @@ def test_a_second_run_writes_the_same_bytes() -> None:
         "index.html",
         "strategies.csv",
         "cross_tuning.csv",
+        "similarity.csv",
     }
 
 
@@ -106,6 +107,30 @@ def test_a_strategy_that_was_not_asked_for_is_left_out_and_removed() -> None:
     report.main()
     assert sorted(path.name for path in paths.QUERIES.iterdir()) == sorted(ALL[:2])
     assert ">fine_tuned<" not in page()
+
+
+def test_what_similarity_told_of_cross_tuning_is_printed_and_stands_in_both_reports(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    build(datasets=["sample_cars", "sample_food", "sample_shelf"])
+    report.main()
+    told = capsys.readouterr().out.splitlines()[:2]
+    for line, method in zip(told, ("top_tuned", "fine_tuned"), strict=True):
+        assert line.startswith(f"similarity ~ change by cross-tuning, {method}: transfer ") and line.endswith("6 pairs")
+    rho = re.findall(r"[+−]\d\.\d\d \(p \d\.\d\d\)", "".join(told))
+    assert len(rho) == 6
+    for text in (page(), (paths.METRICS / "summary.md").read_text()):
+        assert all(cell in text for cell in rho)
+        assert "over 6 ordered pairs of 3 datasets" in text
+    points = (paths.REPORT / "plots/similarity.csv").read_text().splitlines()
+    assert points[0] == "method,source,target,gain,cka,frechet,transfer" and len(points) == 1 + 2 * 6
+
+
+def test_similarity_says_nothing_of_two_datasets_or_without_cross_tuning() -> None:
+    for choice in ({}, {"datasets": ["sample_cars", "sample_food", "sample_shelf"], "strategies": ALL[:3]}):
+        build(**choice)
+        report.main()
+        assert "known before" not in page() and "similarity" not in (paths.METRICS / "summary.md").read_text()
 
 
 PUBLISHED = {"model": MODEL, "dataset": "sample_cars", "protocol": "phone", "metric": "R@1", "value": 0.25}

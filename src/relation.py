@@ -1,0 +1,135 @@
+"""Floor 2. How far similarity, known beforehand, told the change by cross-tuning: rank correlation over pairs.
+
+Ordered pairs share their datasets, so they are not independent and the usual p value of a correlation is too small.
+Here it is Mantel's (Cancer Research 1967): the share of all relabellings of the datasets that correlate as strongly.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]  # [n, n] a row a source, a column a target
+
+MEASURES = {"transfer": 1, "cka": 1, "frechet": -1}  # column of similarity.csv -> -1 where more means less alike
+FEWEST = 3  # datasets: with two, any two figures correlate perfectly
+ALL, SOME = 7, 5000  # up to so many datasets all relabellings are tried, of more so many by chance
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Of one measure of similarity with the change by one method of tuning."""
+
+    method: str
+    measure: str
+    datasets: int
+    rho: float  # Spearman's rank correlation, positive where the more alike gain more; NaN where one is constant
+    p: float
+
+    @property
+    def pairs(self) -> int:
+        """Ordered pairs of the datasets."""
+        return self.datasets * (self.datasets - 1)
+
+
+def relate(gains: pd.DataFrame, similarity: pd.DataFrame) -> list[Relation]:
+    """`gains` (method, source, target, gain) with `similarity` (source, target, a column a measure), by method.
+
+    A dataset that lacks a figure is left out of that relation; below FEWEST datasets there is none.
+    """
+    return [found for _, rows in gains.groupby("method", sort=False) for found in _of_method(rows, similarity)]
+
+
+def _of_method(gains: pd.DataFrame, similarity: pd.DataFrame) -> Iterator[Relation]:
+    pairs = gains[gains["source"] != gains["target"]].merge(similarity, on=["source", "target"])
+    names = list(dict.fromkeys(pairs["source"]))
+    for measure, sign in MEASURES.items():
+        gain, alike = (
+            pairs.pivot(index="source", columns="target", values=column).reindex(index=names, columns=names).to_numpy()
+            for column in ("gain", measure)
+        )
+        kept = complete(gain + alike)
+        if len(kept) >= FEWEST:
+            rho, p = correlate(gain[np.ix_(kept, kept)], sign * alike[np.ix_(kept, kept)])
+            yield Relation(str(pairs["method"].iloc[0]), measure, len(kept), rho, p)
+
+
+def complete(cells: Matrix) -> NDArray[np.int64]:
+    """Datasets such that all pairs of them have a figure: those that lack most are dropped first."""
+    missing = np.isnan(cells) & ~np.eye(len(cells), dtype=bool)
+    kept = np.arange(len(cells))
+    while missing[np.ix_(kept, kept)].any():
+        part = missing[np.ix_(kept, kept)]
+        kept = np.delete(kept, (part.sum(0) + part.sum(1)).argmax())
+    return kept
+
+
+def correlate(gain: Matrix, alike: Matrix) -> tuple[float, float]:
+    """Spearman's rho of two matrices off the diagonal, and Mantel's two-sided p; NaN where one is constant."""
+    one, two = ranks(gain), ranks(alike)
+    if not (one.any() and two.any()):
+        return math.nan, math.nan
+    orders = relabellings(len(gain))
+    rhos = np.einsum("ij,pij->p", one, two[orders[:, :, None], orders[:, None, :]])
+    return float(rhos[0]), float(np.mean(np.abs(rhos) >= abs(rhos[0]) - 1e-9))
+
+
+def ranks(cells: Matrix) -> Matrix:
+    """Off the diagonal the ranks (equal ones share their mean), moved and scaled to mean 0 and length 1; on it 0."""
+    off = ~np.eye(len(cells), dtype=bool)
+    placed = pd.Series(cells[off]).rank().to_numpy()
+    placed = placed - placed.mean()
+    scaled = np.zeros(cells.shape)
+    scaled[off] = placed / (np.linalg.norm(placed) or 1)
+    return scaled
+
+
+def relabellings(n: int) -> NDArray[np.int64]:
+    """[P, n] orders of n datasets, the given one first: all of them, or SOME by chance."""
+    if n <= ALL:
+        return np.array(list(permutations(range(n))), np.int64)
+    rng = np.random.default_rng(0)
+    return np.stack([np.arange(n), *(rng.permutation(n) for _ in range(SOME))])
+
+
+def table(relations: Sequence[Relation]) -> dict[str, dict[str, str]]:
+    """Measure -> method -> '+0.46 (p 0.03)', for people."""
+    cells: dict[str, dict[str, str]] = {}
+    for found in relations:
+        cells.setdefault(found.measure, {})[found.method] = cell(found)
+    return cells
+
+
+def cell(found: Relation) -> str:
+    """'+0.46 (p 0.03)'; '–' where a figure does not vary."""
+    if math.isnan(found.rho):
+        return "–"
+    p = "p < 0.01" if found.p < 0.01 else f"p {found.p:.2f}"
+    return f"{found.rho:+.2f}".replace("-", "−") + f" ({p})"
+
+
+def lines(relations: Sequence[Relation]) -> list[str]:
+    """For stdout: a line a method."""
+    methods = list(dict.fromkeys(found.method for found in relations))
+    return [
+        f"similarity ~ change by cross-tuning, {method}: "
+        + ", ".join(f"{found.measure} {cell(found)}" for found in relations if found.method == method)
+        + f"; {next(found.pairs for found in relations if found.method == method)} pairs"
+        for method in methods
+    ]
+
+
+def caution(relations: Sequence[Relation]) -> str:
+    """What the figures rest on, and how little they prove."""
+    most = max(relations, key=lambda found: found.datasets)
+    return (
+        f"Spearman's rank correlation over {most.pairs} ordered pairs of {most.datasets} datasets. "
+        f"The pairs share their datasets: p is the share of relabellings of the datasets that correlate as strongly "
+        f"(Mantel). So few datasets can show a strong relation and say little of a weak one; of "
+        f"{len(relations)} figures one in twenty falls below p 0.05 by chance. Another model or other datasets "
+        f"may behave otherwise."
+    )
