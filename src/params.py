@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from src import paths
 from src.entries import AnyModel, Entry, Model, Name, Published, ServiceModel
@@ -39,6 +39,15 @@ class ExtractParams(Record):
     precision: Literal["fp32", "bf16"]
 
 
+def _switch(value: Any) -> Any:
+    """`off` and `on` as DVC reads them (text) and as PyYAML does (booleans): nothing, or a record of defaults."""
+    if value in ("off", "on", False, True):
+        return {} if value in ("on", True) else None
+    if isinstance(value, str):
+        raise ValueError("must be off, on, or a table like {trials: 40, epochs: 30, repeats: 2, metric: mMP@5}")
+    return value
+
+
 class TuneParams(Record):
     """What both tunings share: AdamW, warm-up and cosine, early stopping on validation."""
 
@@ -62,12 +71,28 @@ class TuneParams(Record):
         return self
 
 
-class TopTuneParams(TuneParams):
-    """A small MLP on frozen embeddings; the layer before the classifier is the new embedding."""
+class SearchParams(Record):
+    """How many points are tried, with how many epochs and seeds each, and what ranks them on validation."""
 
+    trials: Positive = 40
+    epochs: Positive = 30
+    repeats: Positive = 2
+    metric: Literal["mMP@5", "accuracy"] = "mMP@5"
+
+
+class TopTuneParams(TuneParams):
+    """A small MLP on frozen embeddings; the layer before the classifier is the new embedding.
+
+    search: `off`, `on`, or what differs from SearchParams' defaults.
+    """
+
+    optimiser: Literal["adamw", "sgd"]
     lr: Rate
+    momentum: Annotated[float, Field(ge=0, lt=1)]
     layers: Annotated[list[Positive], Field(min_length=1, max_length=4)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    precision: Literal["fp32", "bf16"]
+    search: Annotated[SearchParams | None, BeforeValidator(_switch)]
 
 
 class FineTuneParams(TuneParams):
@@ -76,6 +101,32 @@ class FineTuneParams(TuneParams):
     lr: Rate | Auto
     warmup: Fraction
     precision: Literal["fp32", "bf16"]
+    optimiser: Literal["adamw", "sgd"]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    clip: Annotated[float, Field(ge=0)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    probe_epochs: Annotated[int, Field(ge=0)]
+    frozen_batch_norm: bool
+    accumulate: Positive
+    gradient_checkpointing: bool
+
+    @model_validator(mode="after")
+    def _the_probe_leaves_epochs(self) -> "FineTuneParams":
+        if self.probe_epochs >= self.epochs:
+            raise ValueError(
+                f"probe_epochs {self.probe_epochs} leaves nothing of {self.epochs} epochs; lower it, or raise epochs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_part_holds_two_images(self) -> "FineTuneParams":
+        if self.batch_size < 2 * self.accumulate:
+            raise ValueError(
+                f"accumulate {self.accumulate} leaves less than two images of a batch of {self.batch_size} in a part; "
+                "lower it, or raise batch_size"
+            )
+        return self
 
 
 class PartOptions(Record):
@@ -88,7 +139,7 @@ class LoraOptions(PartOptions):
     """Thin matrices of `rank` columns beside the weights; what they add is multiplied by alpha / rank."""
 
     rank: Positive
-    alpha: Rate
+    alpha: Positive
 
 
 class LastBlocksOptions(PartOptions):

@@ -46,6 +46,11 @@ def curve(strategy: str, *place: str) -> Path:
     return METRICS.joinpath("curves", strategy, *place)
 
 
+def trials(dataset: str) -> Path:
+    """The trials of a search for hyper-parameters, a row each; `dvc plots show` draws their scores."""
+    return METRICS / "trials" / f"{dataset}.csv"
+
+
 def neighbors(strategy: str, *place: str) -> Path:
     """Folder with one `<protocol>.safetensors` a protocol: the nearest gallery rows of every query."""
     return NEIGHBORS.joinpath(strategy, *place)
