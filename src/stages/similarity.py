@@ -8,6 +8,7 @@ far these figures told its outcome.
 
 from time import perf_counter
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from src import command, manifest, paths, runtime, similarity, store
@@ -35,6 +36,8 @@ def read_space(dataset: str, params: Params) -> similarity.Space | None:
     embeddings, sidecar = store.read_embeddings(folder, manifest_sha256)
     if sidecar["model"] != params.model:
         raise UserError(f"{folder}: model is {sidecar['model']!r}, params.yaml says {params.model!r}; run `dvc repro`")
+    if not np.isfinite(embeddings).all():
+        raise UserError(f"{folder}: some vectors are no numbers; check the weights in {paths.BACKBONE} and embed again")
     taught = (table["tuning"] != "").to_numpy()
     return similarity.describe(embeddings[taught], table["label"].to_numpy(dtype=str)[taught])
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from tuning_workspace import digests, params, run, table, write_pretrained
@@ -64,6 +65,15 @@ def test_a_dataset_without_training_images_has_empty_cells(root: Path) -> None:
     store.write_json(folder / "sidecar.json", store.read_json(folder / "sidecar.json") | {"model": "sample_ssl"})
     stage.main()
     assert "two,one,,,\n" in (OUT / "similarity.csv").read_text()
+
+
+def test_vectors_that_are_no_numbers_are_refused(root: Path) -> None:
+    file = root / "data/embeddings/pretrained/two/embeddings.npy"
+    broken = store.read_array(file).copy()
+    broken[3] = np.nan
+    store.write_array(file, broken)
+    with pytest.raises(UserError, match="pretrained/two: some vectors are no numbers"):
+        stage.main()
 
 
 def test_embeddings_of_another_model_are_refused(root: Path) -> None:
