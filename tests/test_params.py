@@ -52,6 +52,18 @@ def test_a_misspelt_key_stops_the_run_and_names_the_nearest(raw: dict[str, Any])
     assert complaint(raw) == "params.yaml: top_tune.weight_decy is not a known key. Did you mean 'weight_decay'?"
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 5, "probe_epochs": 5}, "probe_epochs 5 leaves nothing of 5 epochs"),
+        ({"batch_size": 8, "accumulate": 5}, "accumulate 5 leaves less than two images of a batch of 8 in a part"),
+    ],
+)
+def test_a_training_that_cannot_take_place_is_refused(raw: dict[str, Any], changes: dict[str, int], words: str) -> None:
+    raw["fine_tune"] |= changes
+    assert words in complaint(raw)
+
+
 def test_a_misspelt_reader_option_names_its_dataset(raw: dict[str, Any]) -> None:
     raw["catalogue"]["mine"] = {**raw["catalogue"]["sample_cars"], "colums": {}}
     assert complaint(raw) == "params.yaml: catalogue.mine.colums is not a known key. Did you mean 'columns'?"

@@ -1,4 +1,4 @@
-"""Tune all weights of the backbone on a dataset; interrupted, it continues after the last finished epoch.
+"""Tune all weights of the backbone on a dataset; interrupted, even killed, it continues where it was.
 
 python -m src.stages.fine_tune <dataset>
 

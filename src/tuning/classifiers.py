@@ -59,6 +59,11 @@ class Tuned(nn.Module):
         return self.classifier(self.encoder(x))
 
 
+def batch_norms(network: nn.Module) -> list[nn.Module]:
+    """All batch norms of a network: kept `still`, they go on with the statistics of the pretraining."""
+    return [module for module in network.modules() if isinstance(module, _BatchNorm)]
+
+
 def folded_norms(network: nn.Module) -> list[nn.Module]:
     """Batch norms with mean 0 and variance 1: folded into their convolutions, as deployed networks have them.
 

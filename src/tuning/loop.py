@@ -21,7 +21,7 @@ from src.progress import bar
 from src.registry import lookup
 from src.tuning import memory, optimisers, samplers, snapshots
 from src.tuning.averaging import Average
-from src.tuning.classifiers import Tuned
+from src.tuning.classifiers import Tuned, batch_norms
 from src.tuning.curves import Curve, Log, best_epoch, unlogged
 from src.tuning.lessons import Lesson, Rows
 from src.tuning.losses import LOSSES
@@ -53,6 +53,7 @@ def fit(
     Every epoch has a seed of its own and a snapshot the generators within it, so a run that continues from `snapshot`
     ends where an unbroken one does. With `recipe.ema` the averaged weights are what is measured and left.
     """
+    arrange(tuned, recipe)
     state = State(tuned, optimisers.build(tuned, recipe), accumulate=recipe.accumulate)
     state.average = Average(tuned, recipe.ema) if recipe.ema else None
     if snapshot:
@@ -77,6 +78,15 @@ def fit(
     tuned.load_state_dict(state.best)
     tuned.eval()
     return state.curve
+
+
+def arrange(tuned: Tuned, recipe: Recipe) -> Tuned:
+    """The model, as the recipe wants its norms and its memory."""
+    if recipe.frozen_batch_norm:
+        tuned.still = batch_norms(tuned.encoder)
+    if recipe.gradient_checkpointing:
+        memory.checkpoint(tuned.encoder)
+    return tuned
 
 
 def train_epoch(
@@ -215,7 +225,7 @@ def mmp5(embeddings: Tensor, codes: Tensor) -> float | None:
 
 def seconds_per_image(tuned: Tuned, feed: Feed, lesson: Lesson, recipe: Recipe) -> float:
     """Of training, measured on a few steps of a copy, the first not counted; a third of it is the forward pass."""
-    trial = copy.deepcopy(tuned).train()
+    trial = arrange(copy.deepcopy(tuned), recipe).train()
 
     def measure(parts: int) -> float:
         size = max(recipe.batch_size // parts, 1)

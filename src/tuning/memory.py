@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -12,7 +13,10 @@ from src.errors import UserError
 
 T = TypeVar("T")
 LEAST = 2  # images in a part: batch norm can say nothing of one
-SWITCHES = ("set_grad_checkpointing", "gradient_checkpointing_enable")  # timm's and open_clip's, transformers'
+SWITCHES: dict[str, dict[str, Any]] = {
+    "set_grad_checkpointing": {},  # of timm and open_clip
+    "gradient_checkpointing_enable": {"gradient_checkpointing_kwargs": {"use_reentrant": False}},  # of transformers
+}
 
 
 def in_parts(attempt: Callable[[int], T], parts: int, batch_size: int) -> tuple[T, int]:
@@ -52,13 +56,15 @@ def twice(parts: int, batch_size: int) -> int:
 def checkpoint(network: nn.Module) -> None:
     """Let the network keep no activations within its blocks, and compute them again on the way back.
 
-    A UserError where neither the network nor what it wraps can.
+    Batch norms in them see every batch twice, and keep less of their past. A UserError where neither the network nor
+    what it wraps can.
     """
     for module in network.modules():
-        for switch in SWITCHES:
+        for switch, options in SWITCHES.items():
             if hasattr(module, switch):
-                getattr(module, switch)()
-                return
+                with suppress(AssertionError):  # a network of timm's that cannot
+                    getattr(module, switch)(**options)
+                    return
     raise UserError(
         f"{type(network).__name__} has no gradient checkpointing; set fine_tune.gradient_checkpointing to false"
     )

@@ -54,3 +54,8 @@ def test_what_is_still_keeps_its_statistics_in_training_and_still_learns() -> No
     tuned(torch.tensor([[5.0, 1.0], [7.0, 3.0]])).sum().backward()
     assert not living.running_mean.eq(0.3).any() and folded.running_mean.eq(0).all()
     assert folded.weight.grad is not None
+
+
+def test_all_batch_norms_of_a_network_are_found() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1), nn.Sequential(nn.BatchNorm2d(1), nn.LayerNorm(1)))
+    assert classifiers.batch_norms(network) == [network[1], network[2][0]]

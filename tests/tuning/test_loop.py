@@ -344,3 +344,18 @@ def test_clipping_bounds_the_gradient_and_0_leaves_it() -> None:
         moves = [(a - b).norm() for a, b in zip(tuned.parameters(), before.parameters(), strict=True)]
         lengths.append(torch.stack(moves).norm().item() / loop.rate_at(recipe, 0, 0, 5))
     assert lengths[0] > 0.1 and lengths[1] == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_frozen_batch_norms_keep_their_statistics_and_learn_their_gains() -> None:
+    tuned, untouched = fresh(), fresh()
+    fit(tuned, replace(RECIPE, frozen_batch_norm=True))
+    norms = [[m for m in model.encoder if isinstance(m, nn.BatchNorm1d)] for model in (tuned, untouched)]
+    for after, before in zip(*norms, strict=True):
+        assert torch.equal(after.running_mean, before.running_mean)
+        assert torch.equal(after.running_var, before.running_var)
+        assert not torch.equal(after.weight, before.weight)
+
+
+def test_a_recipe_may_ask_for_what_a_network_cannot_do() -> None:
+    with pytest.raises(UserError, match="Sequential has no gradient checkpointing; set"):
+        fit(fresh(), replace(RECIPE, gradient_checkpointing=True))
