@@ -17,6 +17,7 @@ Matrix = NDArray[np.float64]  # [n, n] a row a source, a column a target
 
 MEASURES = {"transfer": 1, "cka": 1, "frechet": -1}  # column of similarity.csv -> -1 where more means less alike
 FEWEST = 3  # datasets: with two, any two figures correlate perfectly
+NOTABLE = 0.05  # p of a correlation worth naming
 ALL, SOME = 7, 5000  # up to so many datasets all relabellings are tried, of more so many by chance
 
 
@@ -124,12 +125,12 @@ def lines(relations: Sequence[Relation]) -> list[str]:
 
 
 def caution(relations: Sequence[Relation]) -> str:
-    """What the figures rest on, and how little they prove."""
+    """What the figures rest on, and what they prove."""
     most = max(relations, key=lambda found: found.datasets)
+    told = [f"{found.measure} of {found.method}" for found in relations if found.p < NOTABLE]
     return (
-        f"Spearman's rank correlation over {most.pairs} ordered pairs of {most.datasets} datasets. "
-        f"The pairs share their datasets: p is the share of relabellings of the datasets that correlate as strongly "
-        f"(Mantel). So few datasets can show a strong relation and say little of a weak one; of "
-        f"{len(relations)} figures one in twenty falls below p 0.05 by chance. Another model or other datasets "
-        f"may behave otherwise."
+        f"Spearman's rank correlation over {most.pairs} ordered pairs of {most.datasets} datasets, positive where the "
+        "more alike gain more. The pairs are few and share their datasets: p is the share of relabellings of the "
+        "datasets that correlate as strongly (Mantel), and where similarity tells nothing, one figure in twenty is "
+        f"below {NOTABLE} all the same. Below it here: {', '.join(told) or 'none, so build no decision on them'}."
     )

@@ -48,15 +48,15 @@ class Space:
 
 def describe(embeddings: NDArray[np.float32], labels: NDArray[Any]) -> Space | None:
     """The space of a dataset's embeddings [n, D] with labels [n]; None of fewer than two images."""
-    codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    rows = choose(codes, MOST_LABELS, MOST_IMAGES)
+    rows = choose(labels, MOST_LABELS, MOST_IMAGES)
     if len(rows) < 2:
         return None
-    vectors, codes = embeddings[rows].astype(np.float64), codes[rows]
+    vectors = embeddings[rows].astype(np.float64)
+    codes = np.unique(labels[rows], return_inverse=True)[1].astype(np.int64)
     return Space(vectors, codes, factor(vectors), linear_head(vectors, codes), leave_one_out(vectors, codes))
 
 
-def choose(labels: Labels, most_labels: int, most_images: int) -> NDArray[np.int64]:
+def choose(labels: NDArray[Any], most_labels: int, most_images: int) -> NDArray[np.int64]:
     """Rows of at most so many labels and images, ascending; every label's first image before any label's second."""
     rng = np.random.default_rng(0)  # not the seed of tuning: another tuning must not change what is foretold of it
     known = rng.permutation(np.unique(labels))[:most_labels]
@@ -81,7 +81,7 @@ def overlap(source: Space, target: Space) -> Vectors:
 
 def cka(source: Space, target: Space, shared: Vectors) -> float:
     """The cosine between the covariance matrices; `shared` is their `overlap`. NaN where one does not vary."""
-    sizes = [np.linalg.norm(space.factor.T @ space.factor) for space in (source, target)]
+    sizes = [np.linalg.norm((space.factor**2).sum(0)) for space in (source, target)]  # the columns are orthogonal
     return float((shared**2).sum() / (sizes[0] * sizes[1])) if min(sizes) > 0 else float("nan")
 
 
@@ -101,7 +101,7 @@ def transfer(source: Space, target: Space) -> float:
 def linear_head(vectors: Vectors, labels: Labels) -> Vectors | None:
     """[n, D], [n] -> [D, d]: linear discriminant analysis, the within-label covariance shrunk and whitened away.
 
-    d is at most the number of labels less one. Apply it to vectors less the mean of `vectors`. None where all images
+    Labels count from 0 without gaps; d is at most their number less one. Apply it to vectors less the mean of `vectors`. None where all images
     have one label, or no label has two of them.
     """
     sizes = np.bincount(labels)
@@ -109,14 +109,14 @@ def linear_head(vectors: Vectors, labels: Labels) -> Vectors | None:
         return None
     sums = np.zeros((len(sizes), vectors.shape[1]))
     np.add.at(sums, labels, vectors)
-    centroids = (sums / sizes[:, None])[labels]
-    values, axes = np.linalg.eigh(shrunk(vectors - centroids))
+    centroids = sums / sizes[:, None]
+    values, axes = np.linalg.eigh(shrunk(vectors - centroids[labels]))
     if values[0] <= 0:  # the images of each label are all the same one
         return None
     whiten = axes / np.sqrt(values)
-    between = (centroids - vectors.mean(0)) @ whiten
-    sizes_between, axes_between = np.linalg.eigh(between.T @ between)
-    return whiten @ axes_between[:, sizes_between > 1e-9 * sizes_between[-1]]
+    between = np.sqrt(sizes)[:, None] * (centroids - vectors.mean(0)) @ whiten
+    _, lengths, directions = np.linalg.svd(between, full_matrices=False)
+    return whiten @ directions[lengths > 1e-9 * lengths[0]].T
 
 
 def shrunk(centred: Vectors) -> Vectors:

@@ -111,5 +111,6 @@ def test_people_read_a_line_a_method_and_a_caution() -> None:
         "similarity ~ change by cross-tuning, fine_tuned: transfer +0.30 (p 0.50); 30 pairs",
     ]
     assert relation.table(FOUND)["transfer"] == {"top_tuned": "+0.46 (p 0.03)", "fine_tuned": "+0.30 (p 0.50)"}
-    assert relation.caution(FOUND).startswith("Spearman's rank correlation over 30 ordered pairs of 6 datasets.")
-    assert "of 3 figures" in relation.caution(FOUND)
+    assert relation.caution(FOUND).startswith("Spearman's rank correlation over 30 ordered pairs of 6 datasets,")
+    assert relation.caution(FOUND).endswith("Below it here: transfer of top_tuned, cka of top_tuned.")
+    assert relation.caution(FOUND[2:]).endswith("Below it here: none, so build no decision on them.")

@@ -155,6 +155,19 @@ def test_what_is_chosen_is_spread_over_labels_and_always_the_same() -> None:
     assert np.array_equal(similarity.choose(labels, 4, 100), np.arange(64))
 
 
+def test_labels_that_were_not_chosen_leave_no_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    embeddings, codes = dataset(5)
+    monkeypatch.setattr(similarity, "MOST_LABELS", 3)
+    some = similarity.describe(embeddings, codes)
+    assert some is not None and some.head is not None
+    assert np.unique(some.labels).tolist() == [0, 1, 2] and some.head.shape == (10, 2)
+    rows = similarity.choose(codes, 3, similarity.MOST_IMAGES)
+    names = np.array(list("abcdefgh"))[codes[rows]]
+    monkeypatch.undo()
+    again = similarity.describe(embeddings[rows], names)
+    assert again is not None and np.array_equal(some.head, again.head) and some.quality == again.quality
+
+
 def test_every_ordered_pair_has_a_row() -> None:
     table = similarity.compare({name: space(seed) for seed, name in enumerate("abc")})
     assert list(table.columns) == FIVE

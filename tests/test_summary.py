@@ -169,7 +169,7 @@ def test_what_similarity_told_is_a_table_with_a_caution() -> None:
         "transfer   | +0.46 (p 0.03) |",
         "cka        | −0.20 (p 0.20) | +0.30 (p 0.50)",
     ]
-    assert lines[7].startswith("Spearman's rank correlation over 30 ordered pairs of 6 datasets.")
+    assert lines[7].startswith("Spearman's rank correlation over 30 ordered pairs of 6 datasets,")
     assert "similarity" not in summary.markdown(scores(), TINY, PROTOCOLS)
 
 
