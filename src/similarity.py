@@ -101,8 +101,8 @@ def transfer(source: Space, target: Space) -> float:
 def linear_head(vectors: Vectors, labels: Labels) -> Vectors | None:
     """[n, D], [n] -> [D, d]: linear discriminant analysis, the within-label covariance shrunk and whitened away.
 
-    Labels count from 0 without gaps; d is at most their number less one. Apply it to vectors less the mean of `vectors`. None where all images
-    have one label, or no label has two of them.
+    Labels count from 0 without gaps; d is at most their number less one. Apply it to vectors less the mean of
+    `vectors`. None where all images have one label, or no label has two of them.
     """
     sizes = np.bincount(labels)
     if len(sizes) < 2 or sizes.max() < 2:
