@@ -64,6 +64,27 @@ def test_a_training_that_cannot_take_place_is_refused(raw: dict[str, Any], chang
     assert words in complaint(raw)
 
 
+@pytest.mark.parametrize("section", ["top_tune", "fine_tune"])
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [("loss", "arcfase", "'arcface', 'proxy_anchor'"), ("sampler", "pks", "'balanced' or 'pk'")],
+)
+def test_an_unknown_loss_or_sampler_is_one_line_with_the_known_ones(
+    raw: dict[str, Any], section: str, key: str, value: str, words: str
+) -> None:
+    raw[section][key] = value
+    assert complaint(raw).startswith(f"params.yaml: {section}.{key} is '{value}': input should be '")
+    assert words in complaint(raw)
+
+
+@pytest.mark.parametrize("changes", [{"loss": "supcon"}, {"sampler": "pk"}])
+def test_a_batch_that_compares_images_has_room_for_two_labels(raw: dict[str, Any], changes: dict[str, str]) -> None:
+    raw["top_tune"] |= {"batch_size": 8, "images_per_label": 5}
+    assert parse(raw).top_tune.sampler == "auto"  # no matter where images are not compared
+    raw["top_tune"] |= changes
+    assert "batch_size 8 has no room for two labels of 5 images each" in complaint(raw)
+
+
 def test_a_misspelt_reader_option_names_its_dataset(raw: dict[str, Any]) -> None:
     raw["catalogue"]["mine"] = {**raw["catalogue"]["sample_cars"], "colums": {}}
     assert complaint(raw) == "params.yaml: catalogue.mine.colums is not a known key. Did you mean 'columns'?"
