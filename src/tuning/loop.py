@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
 
 from src.errors import UserError
@@ -127,21 +128,20 @@ def train_epoch(
 
 
 def learn(model: Tuned, inputs: Tensor, targets: Tensor, recipe: Recipe, probing: bool, parts: int) -> float:
-    """Gradients of a batch, which goes through the network in `parts` parts of two images or more; gives its mean loss.
+    """Gradients of a batch whose images go through the network in `parts` parts, of two or more; gives its loss.
 
-    A loss over pairs sees those of a part only.
+    The loss sees the batch as a whole, so one over pairs sees every pair. In return each part is computed twice, the
+    second time on the way back, when the others need no memory (GradCache, arXiv 2101.06983).
     """
     model.zero_grad()
-    total, parts = 0.0, min(parts, max(len(inputs) // memory.LEAST, 1))
+    pieces = inputs.tensor_split(min(parts, max(len(inputs) // memory.LEAST, 1)))
+    encode = model.encoder if len(pieces) == 1 else partial(checkpoint, model.encoder, use_reentrant=False)
+    with arithmetic(recipe.precision, inputs.device), torch.set_grad_enabled(not probing):
+        embeddings = torch.cat([encode(piece) for piece in pieces])
     loss_of = lookup(LOSSES, recipe.loss, "loss")
-    for some, wanted in zip(inputs.tensor_split(parts), targets.tensor_split(parts), strict=True):
-        with arithmetic(recipe.precision, inputs.device), torch.set_grad_enabled(not probing):
-            embeddings = model.encoder(some)
-        loss = loss_of(embeddings.float(), model.classifier, wanted, recipe.label_smoothing)
-        loss = loss * (len(some) / len(inputs))
-        loss.backward()
-        total += loss.item()
-    return total
+    loss = loss_of(embeddings.float(), model.classifier, targets, recipe.label_smoothing)
+    loss.backward()
+    return loss.item()
 
 
 def _diverged(epoch: int, step: int, loss: float, rate: float, names: list[str]) -> str:

@@ -49,7 +49,7 @@ def twice(parts: int, batch_size: int) -> int:
     torch.cuda.empty_cache()
     parts *= 2
     line = f"out of memory: batches of {batch_size} images from now on in {parts} parts of {batch_size // parts}"
-    tqdm.write(f"{line} (same steps, more time; accumulate: {parts} begins so)", file=sys.stderr)
+    tqdm.write(f"{line} (same steps, a third more time; accumulate: {parts} begins so)", file=sys.stderr)
     return parts
 
 

@@ -21,7 +21,7 @@ def test_parts_double_until_they_fit(capsys: pytest.CaptureFixture[str]) -> None
     assert memory.in_parts(attempt, 1, 32) == ("done", 8)
     assert tried == [1, 2, 4, 8]
     assert [line.split(";")[0] for line in capsys.readouterr().err.splitlines()][-1].startswith(
-        "out of memory: batches of 32 images from now on in 8 parts of 4 (same steps, more time"
+        "out of memory: batches of 32 images from now on in 8 parts of 4 (same steps, a third more time"
     )
 
 
