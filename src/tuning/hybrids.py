@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +14,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from src.errors import UserError
 from src.tuning.layers import layers
 
+MATRICES: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv2d, nn.MultiheadAttention)
 BLIND = 0.5  # of the way to fine-tuned weights, where validation has nothing to choose by; as arXiv 2109.01903 advises
 
 
-def lora(network: nn.Module, size: int, rank: int, alpha: float) -> nn.Module:
+def lora(network: nn.Module, size: int, rank: int, alpha: int) -> nn.Module:
     """A product of two thin matrices beside every weight matrix that a picture of `size` pixels meets, at first zero.
 
     Low-rank adaptation (arXiv 2106.09685): linear layers, attention, and convolutions that are not grouped.
@@ -71,7 +72,7 @@ def only(network: nn.Module, names: set[str]) -> nn.Module:
 
 def plain(encoder: nn.Module) -> nn.Module:
     """The network itself, what was trained beside its weights added to them: it loads as it did before."""
-    network = encoder.merge_and_unload() if hasattr(encoder, "merge_and_unload") else encoder
+    network = cast(Any, encoder).merge_and_unload() if hasattr(encoder, "merge_and_unload") else encoder
     return network.requires_grad_(True).eval()
 
 
@@ -119,8 +120,7 @@ def _matrices(network: nn.Module, size: int) -> list[str]:
 
     Some attention reads the weights of its parts and never calls them: what stood beside those would not be heard.
     """
-    kinds = (nn.Linear, nn.Conv2d, nn.MultiheadAttention)
-    names = {module: name for name, module in network.named_modules() if isinstance(module, kinds)}
+    names = {module: name for name, module in network.named_modules() if isinstance(module, MATRICES)}
     called: dict[str, bool] = {}
 
     def note(module: nn.Module, *_: Any) -> None:

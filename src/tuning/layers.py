@@ -1,5 +1,7 @@
 """Floor 2. The layers of a network from its input to its output, as the names of their parameters."""
 
+from typing import Any, cast
+
 from torch import nn
 
 CONTAINERS = (nn.Sequential, nn.ModuleList)
@@ -20,7 +22,7 @@ def _of_timm(network: nn.Module, trunk: nn.Module) -> list[list[str]]:
     from timm.models import group_parameters  # timm is loaded already where a network is timm's
 
     prefix = "" if trunk is network else "trunk."
-    found = group_parameters(trunk, trunk.group_matcher(coarse=False))
+    found = group_parameters(trunk, cast(Any, trunk).group_matcher(coarse=False))
     groups = [[prefix + name for name in found[number]] for number in sorted(found)]
     inside = {name for names in groups for name in names}
     rest = [name for name, _ in network.named_parameters() if name not in inside]  # a projection above the trunk
