@@ -19,6 +19,7 @@ from src.tuning.classifiers import CosineClassifier, Tuned
 from src.tuning.curves import Curve
 from src.tuning.lessons import Lesson, Rows
 from src.tuning.loop import Recipe
+from src.tuning.losses import LOSSES
 
 RECIPE = Recipe(lr=0.01, weight_decay=0.05, epochs=6, patience=6, batch_size=8, label_smoothing=0.1)
 THOROUGH = replace(RECIPE, optimiser="sgd", accumulate=2, ema=0.8, layer_decay=0.7, probe_epochs=2)
@@ -109,6 +110,25 @@ def test_training_teaches() -> None:
     curve = fit(tuned, replace(RECIPE, epochs=15, patience=15))
     assert curve[-1]["loss"] < curve[0]["loss"]
     assert max(row["validation mMP@5"] for row in curve) > 0.8
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_teaches_encoder_and_classifier(loss: str) -> None:
+    curve = fit(fresh(), replace(RECIPE, loss=loss, epochs=15, patience=15, images_per_label=2))
+    assert max(row["validation mMP@5"] for row in curve) > 0.8
+    assert max(row["validation accuracy"] for row in curve) > 0.8
+
+
+def test_a_loss_of_pairs_is_fed_batches_of_few_labels() -> None:
+    seen: list[list[int]] = []
+
+    def watched(parts: list[Rows], generator: Generator | None) -> Iterator[Tensor]:
+        if generator:
+            seen.extend((part // 20).tolist() for part in parts)  # labels, for rows come 20 a label
+        return feed(parts, generator)
+
+    fit(fresh(), replace(RECIPE, loss="supcon", epochs=2), feed=watched)
+    assert seen and all(sorted(labels.count(label) for label in set(labels)) == [4, 4] for labels in seen)
 
 
 def test_the_best_epoch_is_what_remains() -> None:
