@@ -69,6 +69,13 @@ def test_a_classifier_that_always_answers_tea_is_right_for_half_and_has_a_third_
     assert found == {"accuracy": 0.5, "macro_precision": 0.25, "macro_recall": 0.5, "macro_F1": 0.333333, "images": 2}
 
 
+def test_a_hybrid_is_named_and_has_its_trained_parameters_beside_its_scores():
+    build("hybrid_tuned")
+    found = score("hybrid_tuned")
+    assert list(found)[:4] == ["model", "weights_sha256", "hybrid", "strategy"] and found["hybrid"] == "lora"
+    assert found["two"]["training"] == {"trained_parameters": 12} and "accuracy" in found["two"]["classification"]
+
+
 def test_cross_tuned_nests_method_source_target_and_has_a_mean_for_each_method():
     build("cross_tuned")
     found = score("cross_tuned")
