@@ -1,5 +1,8 @@
 """Floor 2. How far similarity, known beforehand, told the change by cross-tuning: rank correlation over pairs.
 
+Two questions: will it pay (all ordered pairs), and which source to take for a target (the sources of one target at a
+time, so that how much a target has to gain at all does not count).
+
 Ordered pairs share their datasets, so they are not independent and the usual p value of a correlation is too small.
 Here it is Mantel's (Cancer Research 1967): the share of all relabellings of the datasets that correlate as strongly.
 """
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]  # [n, n] a row a source, a column a target
 
 MEASURES = {"transfer": 1, "cka": 1, "frechet": -1}  # column of similarity.csv -> -1 where more means less alike
+SCOPES = {"all pairs": False, "sources of one target": True}  # -> are ranks given target by target?
 FEWEST = 3  # datasets: with two, any two figures correlate perfectly
 NOTABLE = 0.05  # p of a correlation worth naming
 ALL, SOME = 7, 5000  # up to so many datasets all relabellings are tried, of more so many by chance
@@ -27,6 +31,7 @@ class Relation:
 
     method: str
     measure: str
+    scope: str  # key of SCOPES
     datasets: int
     rho: float  # Spearman's rank correlation, positive where the more alike gain more; NaN where one is constant
     p: float
@@ -55,8 +60,9 @@ def _of_method(gains: pd.DataFrame, similarity: pd.DataFrame) -> Iterator[Relati
         )
         kept = complete(gain + alike)
         if len(kept) >= FEWEST:
-            rho, p = correlate(gain[np.ix_(kept, kept)], sign * alike[np.ix_(kept, kept)])
-            yield Relation(str(pairs["method"].iloc[0]), measure, len(kept), rho, p)
+            for scope, by_target in SCOPES.items():
+                rho, p = correlate(gain[np.ix_(kept, kept)], sign * alike[np.ix_(kept, kept)], by_target)
+                yield Relation(str(pairs["method"].iloc[0]), measure, scope, len(kept), rho, p)
 
 
 def complete(cells: Matrix) -> NDArray[np.int64]:
@@ -69,9 +75,12 @@ def complete(cells: Matrix) -> NDArray[np.int64]:
     return kept
 
 
-def correlate(gain: Matrix, alike: Matrix) -> tuple[float, float]:
-    """Spearman's rho of two matrices off the diagonal, and Mantel's two-sided p; NaN where one is constant."""
-    one, two = ranks(gain), ranks(alike)
+def correlate(gain: Matrix, alike: Matrix, by_target: bool) -> tuple[float, float]:
+    """Spearman's rho of two matrices off the diagonal, and Mantel's two-sided p; NaN where one is constant.
+
+    By target: the mean of the columns' rhos, 0 for a column without differences.
+    """
+    one, two = ranks(gain, by_target), ranks(alike, by_target)
     if not (one.any() and two.any()):
         return math.nan, math.nan
     orders = relabellings(len(gain))
@@ -79,14 +88,17 @@ def correlate(gain: Matrix, alike: Matrix) -> tuple[float, float]:
     return float(rhos[0]), float(np.mean(np.abs(rhos) >= abs(rhos[0]) - 1e-9))
 
 
-def ranks(cells: Matrix) -> Matrix:
-    """Off the diagonal the ranks (equal ones share their mean), moved and scaled to mean 0 and length 1; on it 0."""
-    off = ~np.eye(len(cells), dtype=bool)
-    placed = pd.Series(cells[off]).rank().to_numpy()
-    placed = placed - placed.mean()
-    scaled = np.zeros(cells.shape)
-    scaled[off] = placed / (np.linalg.norm(placed) or 1)
-    return scaled
+def ranks(cells: Matrix, by_target: bool) -> Matrix:
+    """Off the diagonal the ranks (equal ones share their mean), of all or a column at a time; on it 0.
+
+    Moved to mean 0 and scaled such that the sum over products with another such matrix is the (mean) correlation.
+    """
+    hollow = np.where(np.eye(len(cells), dtype=bool), np.nan, cells)
+    columns = pd.DataFrame(hollow if by_target else hollow.reshape(-1, 1)).rank()
+    columns -= columns.mean()
+    lengths = np.sqrt((columns**2).sum())
+    scaled = columns / lengths.where(lengths > 0, 1) / math.sqrt(columns.shape[1])
+    return scaled.fillna(0).to_numpy().reshape(cells.shape)
 
 
 def relabellings(n: int) -> NDArray[np.int64]:
@@ -98,10 +110,10 @@ def relabellings(n: int) -> NDArray[np.int64]:
 
 
 def table(relations: Sequence[Relation]) -> dict[str, dict[str, str]]:
-    """Measure -> method -> '+0.46 (p 0.03)', for people."""
+    """'transfer, all pairs' -> method -> '+0.46 (p 0.03)', for people."""
     cells: dict[str, dict[str, str]] = {}
-    for found in relations:
-        cells.setdefault(found.measure, {})[found.method] = cell(found)
+    for found in sorted(relations, key=lambda found: list(SCOPES).index(found.scope)):
+        cells.setdefault(f"{found.measure}, {found.scope}", {})[found.method] = cell(found)
     return cells
 
 
@@ -114,23 +126,24 @@ def cell(found: Relation) -> str:
 
 
 def lines(relations: Sequence[Relation]) -> list[str]:
-    """For stdout: a line a method."""
-    methods = list(dict.fromkeys(found.method for found in relations))
+    """For stdout: a line a method and scope."""
+    told: dict[tuple[str, str, int], list[str]] = {}
+    for found in relations:
+        told.setdefault((found.method, found.scope, found.pairs), []).append(f"{found.measure} {cell(found)}")
     return [
-        f"similarity ~ change by cross-tuning, {method}: "
-        + ", ".join(f"{found.measure} {cell(found)}" for found in relations if found.method == method)
-        + f"; {next(found.pairs for found in relations if found.method == method)} pairs"
-        for method in methods
+        f"similarity ~ change by cross-tuning, {method}, {scope}: {', '.join(cells)}; {pairs} pairs"
+        for (method, scope, pairs), cells in told.items()
     ]
 
 
 def caution(relations: Sequence[Relation]) -> str:
     """What the figures rest on, and what they prove."""
     most = max(relations, key=lambda found: found.datasets)
-    told = [f"{found.measure} of {found.method}" for found in relations if found.p < NOTABLE]
+    told = [f"{found.measure} of {found.method}, {found.scope}" for found in relations if found.p < NOTABLE]
     return (
         f"Spearman's rank correlation over {most.pairs} ordered pairs of {most.datasets} datasets, positive where the "
-        "more alike gain more. The pairs are few and share their datasets: p is the share of relabellings of the "
+        "more alike gain more: over all pairs (will it pay?), and over the sources of one target, mean over targets "
+        "(which source to take?). The pairs are few and share their datasets: p is the share of relabellings of the "
         "datasets that correlate as strongly (Mantel), and where similarity tells nothing, one figure in twenty is "
-        f"below {NOTABLE} all the same. Below it here: {', '.join(told) or 'none, so build no decision on them'}."
+        f"below {NOTABLE} all the same. Below it here: {'; '.join(told) or 'none, so build no decision on them'}."
     )

@@ -32,14 +32,15 @@ LADDER = np.array([[0, 1, 2], [3, 0, 4], [5, 6, 0]], float)  # 6 pairs, all diff
 
 def test_a_measure_that_orders_the_pairs_as_the_gain_does_has_correlation_one() -> None:
     found = relation.relate(pairs(LADDER, "gain", method="top_tuned"), similarities(LADDER**3))
-    assert [(one.measure, one.rho) for one in found] == [(name, pytest.approx(1)) for name in relation.MEASURES]
+    asked = [(name, scope) for name in relation.MEASURES for scope in relation.SCOPES]
+    assert [(one.measure, one.scope, one.rho) for one in found] == [(*each, pytest.approx(1)) for each in asked]
     # of 6 relabellings two correlate as strongly: the given one, and the reverse of it, which gives -1
-    assert [(one.datasets, one.pairs, one.p) for one in found] == [(3, 6, pytest.approx(2 / 6))] * 3
+    assert [(one.datasets, one.pairs, one.p) for one in found] == [(3, 6, pytest.approx(2 / 6))] * 6
 
 
 def test_a_distance_counts_as_unlikeness() -> None:
     likeness = similarities(LADDER).assign(frechet=lambda t: t["cka"])
-    found = relation.relate(pairs(LADDER, "gain", method="top_tuned"), likeness)
+    found = relation.relate(pairs(LADDER, "gain", method="top_tuned"), likeness)[::2]
     assert {one.measure: round(one.rho, 6) for one in found} == {"transfer": 1, "cka": 1, "frechet": -1}
 
 
@@ -47,7 +48,7 @@ def test_a_distance_counts_as_unlikeness() -> None:
 def test_the_correlation_is_scipys(seed: int) -> None:
     gain, alike = cells(seed), cells(seed + 10)
     off = ~np.eye(5, dtype=bool)
-    assert relation.correlate(gain, alike)[0] == pytest.approx(spearmanr(gain[off], alike[off]).statistic)
+    assert relation.correlate(gain, alike, False)[0] == pytest.approx(spearmanr(gain[off], alike[off]).statistic)
 
 
 def test_p_is_the_share_of_relabellings_that_correlate_as_strongly() -> None:
@@ -57,20 +58,41 @@ def test_p_is_the_share_of_relabellings_that_correlate_as_strongly() -> None:
     for order in permutations(range(4)):
         moved = np.array([[alike[a, b] for b in order] for a in order])
         rhos.append(abs(spearmanr(gain[off], moved[off]).statistic))
-    assert relation.correlate(gain, alike)[1] == pytest.approx(np.mean(np.array(rhos) >= rhos[0] - 1e-9))
+    assert relation.correlate(gain, alike, by_target=False)[1] == pytest.approx(
+        np.mean(np.array(rhos) >= rhos[0] - 1e-9)
+    )
 
 
-def test_many_datasets_are_relabelled_by_chance_and_always_alike() -> None:
+@pytest.mark.parametrize("by_target", [False, True])
+def test_many_datasets_are_relabelled_by_chance_and_always_alike(by_target: bool) -> None:
     gain = cells(3, 9)
     assert len(relation.relabellings(9)) == relation.SOME + 1
-    rho, p = relation.correlate(gain, gain)
+    rho, p = relation.correlate(gain, gain, by_target)
     assert (rho, p) == (pytest.approx(1), pytest.approx(1 / (relation.SOME + 1)))
-    assert relation.correlate(gain, cells(4, 9)) == relation.correlate(gain, cells(4, 9))
+    assert relation.correlate(gain, cells(4, 9), by_target) == relation.correlate(gain, cells(4, 9), by_target)
 
 
-def test_by_chance_p_is_below_a_tenth_in_a_tenth_of_cases() -> None:
-    found = [relation.correlate(*np.random.default_rng(seed).normal(size=(2, 5, 5)))[1] for seed in range(400)]
+@pytest.mark.parametrize("by_target", [False, True])
+def test_by_chance_p_is_below_a_tenth_in_a_tenth_of_cases(by_target: bool) -> None:
+    found = [
+        relation.correlate(*np.random.default_rng(seed).normal(size=(2, 5, 5)), by_target)[1] for seed in range(400)
+    ]
     assert 0.05 < np.mean(np.array(found) <= 0.1) < 0.15
+
+
+def test_by_target_it_is_the_mean_of_scipys_correlations_of_the_columns() -> None:
+    gain, alike = np.random.default_rng(0).normal(size=(2, 6, 6))
+    gain[:, 3] = 7  # a target that gains the same from every source tells nothing, and is no reason to be silent
+    rhos = [spearmanr(*(np.delete(x[:, j], j) for x in (gain, alike))).statistic for j in (0, 1, 2, 4, 5)]
+    assert relation.correlate(gain, alike, by_target=True)[0] == pytest.approx(np.sum(rhos) / 6)
+
+
+def test_how_much_a_target_has_to_gain_does_not_hide_which_source_is_best_for_it() -> None:
+    """Each target's best source is the most alike one; the targets that gain much are those that are like nobody."""
+    alike = LADDER / 10 - 10 * np.arange(3)
+    gain = LADDER / 10 + 10 * np.arange(3)
+    assert relation.correlate(gain, alike, by_target=True)[0] == pytest.approx(1)
+    assert relation.correlate(gain, alike, by_target=False)[0] < -0.5
 
 
 def test_tuning_on_the_target_itself_is_no_pair() -> None:
@@ -91,26 +113,31 @@ def test_a_dataset_without_a_figure_is_left_out_and_the_others_kept() -> None:
     gain, alike = cells(5), cells(6)
     alike[2] = np.nan
     found = relation.relate(pairs(gain, "gain", method="top_tuned"), similarities(alike))[0]
-    kept = [0, 1, 3, 4]
-    assert (found.datasets, found.rho) == (
-        4,
-        relation.correlate(gain[np.ix_(kept, kept)], alike[np.ix_(kept, kept)])[0],
-    )
+    kept = np.ix_([0, 1, 3, 4], [0, 1, 3, 4])
+    assert (found.datasets, found.rho) == (4, relation.correlate(gain[kept], alike[kept], by_target=False)[0])
 
 
+ALL, ONE = relation.SCOPES
 FOUND = [
-    Relation("top_tuned", "transfer", 6, 0.456, 0.034),
-    Relation("top_tuned", "cka", 6, -0.24, 0.001),
-    Relation("fine_tuned", "transfer", 6, 0.3, 0.5),
+    Relation("top_tuned", "transfer", ALL, 6, 0.456, 0.034),
+    Relation("top_tuned", "transfer", ONE, 6, 0.5, 0.3),
+    Relation("top_tuned", "cka", ALL, 6, -0.24, 0.001),
+    Relation("fine_tuned", "transfer", ALL, 6, 0.3, 0.5),
 ]
 
 
 def test_people_read_a_line_a_method_and_a_caution() -> None:
+    start = "similarity ~ change by cross-tuning, "
     assert relation.lines(FOUND) == [
-        "similarity ~ change by cross-tuning, top_tuned: transfer +0.46 (p 0.03), cka −0.24 (p < 0.01); 30 pairs",
-        "similarity ~ change by cross-tuning, fine_tuned: transfer +0.30 (p 0.50); 30 pairs",
+        f"{start}top_tuned, all pairs: transfer +0.46 (p 0.03), cka −0.24 (p < 0.01); 30 pairs",
+        f"{start}top_tuned, sources of one target: transfer +0.50 (p 0.30); 30 pairs",
+        f"{start}fine_tuned, all pairs: transfer +0.30 (p 0.50); 30 pairs",
     ]
-    assert relation.table(FOUND)["transfer"] == {"top_tuned": "+0.46 (p 0.03)", "fine_tuned": "+0.30 (p 0.50)"}
+    assert relation.table(FOUND) == {
+        "transfer, all pairs": {"top_tuned": "+0.46 (p 0.03)", "fine_tuned": "+0.30 (p 0.50)"},
+        "cka, all pairs": {"top_tuned": "−0.24 (p < 0.01)"},
+        "transfer, sources of one target": {"top_tuned": "+0.50 (p 0.30)"},
+    }
     assert relation.caution(FOUND).startswith("Spearman's rank correlation over 30 ordered pairs of 6 datasets,")
-    assert relation.caution(FOUND).endswith("Below it here: transfer of top_tuned, cka of top_tuned.")
-    assert relation.caution(FOUND[2:]).endswith("Below it here: none, so build no decision on them.")
+    assert relation.caution(FOUND).endswith("here: transfer of top_tuned, all pairs; cka of top_tuned, all pairs.")
+    assert relation.caution(FOUND[3:]).endswith("Below it here: none, so build no decision on them.")

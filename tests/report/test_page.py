@@ -64,7 +64,9 @@ def render(
     rankings = (Ranking("pretrained", (1, 2), (True, False), 1), Ranking("top_tuned", (2, 1), (False, True), 1))
     gallery = Gallery((Case(0, "worst", rankings),), dict.fromkeys((0, 1, 2), (label, "")))
     pictures = {(name, row): "data:image/jpeg;base64,AAAA" for name in datasets for row in (0, 1, 2)}
-    return page.render(facts, scores, dict.fromkeys(datasets, gallery), pictures)
+    pairs: list[Any] = [{"label": label, "predicted": f"not {label}", "images": 2, "of": 3}]
+    confused = {"cars": {"pretrained": pairs, "top_tuned": []}}
+    return page.render(facts, scores, dict.fromkeys(datasets, gallery), pictures, confused)
 
 
 def test_the_page_is_well_formed_and_knows_only_quiet_tags() -> None:
@@ -122,6 +124,12 @@ def test_small_changes_stay_pale() -> None:
     assert [heat.depth(gain) for gain in (0.0, -0.005, 0.05, float("nan"))] == [0, 0.1, 1, 0]
 
 
+def test_what_a_classifier_takes_for_what_is_counted_and_none_is_said() -> None:
+    text = render()
+    assert "<td><bdi>a</bdi> → <bdi>not a</bdi> <b>2 of 3</b></td>" in text
+    assert "<td>none</td>" in text
+
+
 def test_provenance_is_on_the_page() -> None:
     text = render()
     assert "0123456789ab</code>, seed 7" in text
@@ -164,8 +172,8 @@ def test_plot_tables_have_the_columns_that_the_templates_name() -> None:
 
 def test_what_similarity_told_stands_below_the_heat_maps_where_it_was_measured() -> None:
     assert "known before" not in render()
-    text = render(relations=[Relation("top_tuned", "transfer", 6, 0.456, 0.034)])
+    text = render(relations=[Relation("top_tuned", "transfer", "all pairs", 6, 0.456, 0.034)])
     at = text.index("Could it have been known before?")
     assert text.index('class="heat"') < at
-    assert '<th scope="row">transfer</th><td class="number">+0.46 (p 0.03)</td>' in text[at:]
+    assert '<th scope="row">transfer, all pairs</th><td class="number">+0.46 (p 0.03)</td>' in text[at:]
     assert "over 30 ordered pairs of 6 datasets" in text[at:]
