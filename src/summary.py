@@ -14,6 +14,12 @@ from src.words import METHODS
 
 HEADLINE = "mMP@5"
 CROSS = "cross_tuned."
+CLASSIFICATION = {  # metric -> its name for people
+    "accuracy": "accuracy",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+    "macro_F1": "macro F1",
+}
 COLUMNS = ["strategy", "source", "dataset", "protocol", "headline", "metric", "value"]
 SAMPLE_NOTE = "Numbers of sample_* datasets show only that the pipeline works; they say nothing about real models."
 
@@ -84,6 +90,12 @@ def table(scores: pd.DataFrame, metric: str, protocol: str | None = None) -> pd.
     chosen = scores[place & (scores["metric"] == metric)]
     cells = chosen.groupby(["dataset", "strategy"], observed=True)["value"].mean().unstack()
     return cells.set_axis(cells.index.astype(str)).set_axis(cells.columns.astype(str), axis=1)
+
+
+def classification(scores: pd.DataFrame) -> pd.DataFrame:
+    """[strategies x CLASSIFICATION]: means over the datasets whose queries have labels that were taught."""
+    cells = {name: table(scores, name, "classification").mean() for name in CLASSIFICATION}
+    return pd.DataFrame(cells).dropna(how="all")
 
 
 def counts(scores: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
@@ -176,6 +188,8 @@ def markdown(
     more |= {"Classification accuracy in %": table(scores, "accuracy", "classification")}
     for title, cells in more.items():
         parts += [f"\n## {title}\n", _grid(cells)] if len(cells) else []
+    named = classification(scores)
+    parts += ["\n## Classification in %, mean over datasets\n", _named(named)] if len(named) else []
     parts += ["\n## Beside published numbers, in %\n", _beside(published)] if published else []
     parts += ["\n## How far similarity tells the change by cross-tuning\n", _related(relations)] if relations else []
     return "\n".join([*parts, "", *_notes(scores, about, protocols)]) + "\n"
@@ -192,6 +206,11 @@ def _grid(table: pd.DataFrame, gain: bool = False) -> str:
         change = (table.mean() - table["pretrained"].mean()).drop("pretrained").map(points)
         lines.append(["gain, points", *(change.get(name, "") for name in table.columns)])
     return _aligned(lines)
+
+
+def _named(means: pd.DataFrame) -> str:
+    lines = [["strategy", *CLASSIFICATION.values()]]
+    return _aligned(lines + [[_short(str(name)), *map(percent, row)] for name, row in means.iterrows()])
 
 
 def _beside(published: Sequence[Comparison]) -> str:

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from src import relation, summary
 from src.published import Comparison
 from src.relation import Relation
+from src.report.confusions import Confused
 from src.report.gallery import Gallery
 
 REASONS = {"worst": "among the worst", "gain": "gained most by tuning", "chance": "picked by chance"}
@@ -53,10 +54,17 @@ class Heat:
         return round(min(abs(gain) / self.deepest, 1), 2) if gain == gain else 0
 
 
-def render(facts: Facts, scores: pd.DataFrame, galleries: Mapping[str, Gallery], pictures: Mapping[Any, str]) -> str:
+def render(
+    facts: Facts,
+    scores: pd.DataFrame,
+    galleries: Mapping[str, Gallery],
+    pictures: Mapping[Any, str],
+    confused: Confused | None = None,
+) -> str:
     """metrics/report/index.html.
 
-    `scores` as made by `summary.scores`; `pictures`: (dataset, manifest row) -> data URI for all that galleries show.
+    `scores` as made by `summary.scores`; `pictures`: (dataset, manifest row) -> data URI for all that galleries show;
+    `confused` as made by `confusions.most`.
     Equal input gives equal text. Everything not made here is escaped.
     """
     headline = summary.table(scores, summary.HEADLINE)
@@ -72,6 +80,7 @@ def render(facts: Facts, scores: pd.DataFrame, galleries: Mapping[str, Gallery],
         heats=_heats(summary.transfer(scores), list(facts.protocols)),
         galleries={name: gallery for name, gallery in galleries.items() if gallery.cases},
         pictures=pictures,
+        confused=confused or {},
         reasons=REASONS,
         meanings=MEANINGS,
         sample_note=summary.SAMPLE_NOTE if any(name.startswith("sample_") for name in facts.protocols) else "",
@@ -115,8 +124,8 @@ def _more(scores: pd.DataFrame, protocols: Mapping[str, Mapping[str, str]]) -> d
     others = summary.other_protocols({name: list(found) for name, found in protocols.items()})
     tables = {metric: summary.table(scores, metric) for metric in ("R@1", "mAP@R")}
     tables |= {f"{summary.HEADLINE}, protocol {name}": summary.table(scores, summary.HEADLINE, name) for name in others}
-    tables |= {"Classification accuracy": summary.table(scores, "accuracy", "classification")}
-    tables |= {"Classification macro F1": summary.table(scores, "macro_F1", "classification")}
+    for metric, title in summary.CLASSIFICATION.items():
+        tables[f"Classification {title}"] = summary.table(scores, metric, "classification")
     return {title: cells for title, cells in tables.items() if len(cells)}
 
 

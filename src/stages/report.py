@@ -5,6 +5,7 @@ and the tables that `dvc plots show` draws. Refuses a strategy that was made wit
 """
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,9 @@ from src import command, images, manifest, neighbors, paths, published, relation
 from src.entries import Protocol, Published, ServiceModel
 from src.errors import UserError
 from src.params import Params, load
-from src.report import gallery, page
+from src.report import confusions, gallery, page
+
+CONFUSED = 3  # pairs of labels on the page, per dataset and strategy
 
 
 def main() -> None:
@@ -34,11 +37,13 @@ def main() -> None:
     related = relation.relate(summary.transfer(scores), similarity)
     facts = page.Facts(about, headline["weights_sha256"], params.seed, words, *counts, beside, related)
     galleries, pictures = read_galleries(params)
+    confused = read_confusions(params)
+    plots = page.plots(scores, similarity) | {"confusion": confused}
     with store.whole_folder(paths.REPORT) as part:
-        html = page.render(facts, scores, galleries, pictures)
+        html = page.render(facts, scores, galleries, pictures, confusions.most(confused, CONFUSED))
         (part / "index.html").write_text(html, encoding="utf-8")
         (part / "plots").mkdir()
-        for name, table in page.plots(scores, similarity).items():
+        for name, table in plots.items():
             table.to_csv(part / "plots" / f"{name}.csv", index=False, lineterminator="\n")
     with store.whole(paths.METRICS / "summary.md") as part:
         part.write_text(summary.markdown(scores, about, names, beside, related), encoding="utf-8")
@@ -87,6 +92,18 @@ def in_words(protocol: Protocol) -> str:
     same = protocol.query == protocol.gallery
     who = f"{protocol.query}, leave-one-out" if same else f"{protocol.query} → {protocol.gallery}"
     return f"{who}, own {protocol.exclude_same} ignored" if protocol.exclude_same else who
+
+
+def read_confusions(params: Params) -> pd.DataFrame:
+    """What every classifier takes for what, with the columns of `confusions`; empty where no label can be known."""
+    tables = [pd.DataFrame(columns=confusions.COLUMNS)]
+    for strategy, dataset in product(params.strategies, params.datasets):
+        path = paths.neighbors(strategy, dataset) / "predictions.parquet"
+        if path.exists():
+            said, labels = store.read_table(path), manifest.read(paths.manifest(dataset))[0]["label"]
+            counted = confusions.count(labels.to_numpy(dtype=str)[said["row"]], said["predicted"].to_numpy(dtype=str))
+            tables.append(counted.assign(strategy=strategy, dataset=dataset)[confusions.COLUMNS])
+    return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
 def read_galleries(params: Params) -> tuple[dict[str, gallery.Gallery], Mapping[Any, str]]:
