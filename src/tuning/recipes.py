@@ -10,7 +10,8 @@ class Recipe:
     `warmup` is a share of all steps, `patience` counts epochs. `momentum` is SGD's, and the first beta of AdamW.
     `sampler` deals the batches, `auto` as the loss needs them; `images_per_label` is its K where it deals P labels x K.
     A gradient longer than `clip` is shortened to it; 0 leaves all as they are.
-    A batch of `batch_size` goes through the network in `accumulate` parts, to need less memory, and gives one loss and one step.
+    A batch of `batch_size` goes through the network in `accumulate` parts, to need less memory; it has one loss all the
+    same.
     `ema` is the share of the averaged weights that a step keeps; 0 averages nothing.
     A layer learns `layer_decay` times as fast as the one above it.
     In the first `probe_epochs` of `epochs` the classifier learns alone.

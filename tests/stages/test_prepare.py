@@ -77,7 +77,10 @@ def test_a_folder_of_photos_becomes_a_manifest_and_shards(capsys: pytest.Capture
     assert [shards[row] for row in range(len(table))] == [files[file] for file in table["file"]]
     printed = capsys.readouterr()
     assert printed.out.count("\n") == 1
-    assert "50 images of 5 labels (test 20, train 30; no splits given, divided by label), validation 6" in printed.out
+    assert (
+        "50 images of 5 labels (test 20, train 30; no splits given, divided by label), validation 6 cut from train, "
+        in printed.out
+    )
     assert printed.err == ""
 
 

@@ -153,6 +153,19 @@ def test_without_validation_the_last_epoch_counts() -> None:
     assert curve[-1]["validation mMP@5"] is None and curve[-1]["validation accuracy"] is None
 
 
+def test_a_label_of_one_image_and_one_that_validation_lacks_are_taught_all_the_same() -> None:
+    """Of c only the first photo teaches; b chooses with none, c with one, which no other can find."""
+    taught = lesson()
+    one = np.flatnonzero((taught.targets != 2) | (taught.train == 40))
+    kept = np.flatnonzero((taught.validation_codes == 0) | (taught.validation == 55))
+    few = replace(taught, train=taught.train[one], targets=taught.targets[one])
+    few = replace(few, validation=taught.validation[kept], validation_codes=taught.validation_codes[kept])
+    curve = loop.fit(fresh(), feed, few, replace(RECIPE, epochs=15, patience=15), 5, "toy")
+    assert [len(few.train), len(few.validation)] == [31, 6]
+    assert max(row["validation mMP@5"] for row in curve) == 1.0  # of the five photos of a alone
+    assert max(row["validation accuracy"] for row in curve) > 0.8
+
+
 def test_the_seed_decides_everything() -> None:
     one, two, three = fresh(), fresh(), fresh()
     assert fit(one) == fit(two) and same(one, two)
