@@ -25,7 +25,7 @@ NAMES = {
     "label_smoothing": FloatDistribution(0.0, 0.3),
     "dropout": FloatDistribution(0.0, 0.8),
     "layers": IntDistribution(1, 3),
-    "width": IntDistribution(8, 11),
+    "width": IntDistribution(8, 10),
     "dim": IntDistribution(7, 10),  # of the embedding
 }
 START = {"optimiser": "adamw", "lr": 1e-3, "momentum": 0.9, "weight_decay": 0.05, "label_smoothing": 0.1}
