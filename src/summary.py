@@ -10,7 +10,7 @@ from src import licences, relation
 from src.errors import UserError
 from src.published import Comparison
 from src.relation import Relation
-from src.words import METHODS
+from src.words import HYBRIDS, METHODS
 
 HEADLINE = "mMP@5"
 CROSS = "cross_tuned."
@@ -35,6 +35,7 @@ class About:
     library: str
     checkpoint: str
     licence: str
+    hybrid: str = ""  # what `hybrid_tuned` stands for, where it is one of the strategies
 
     @property
     def warning(self) -> str:
@@ -48,8 +49,8 @@ def scores(metrics: Mapping[str, Metrics], protocols: Protocols) -> pd.DataFrame
 
     `strategy` is the key of metrics files ('top_tuned', 'cross_tuned.top_tuned'); `source` is the dataset an encoder
     was tuned on and equals `dataset` unless cross-tuned; `headline` marks the first protocol of each dataset.
-    Classification stands under the protocol 'classification', the counts of images under 'images'. Raises UserError
-    where a dataset is missing.
+    Classification stands under the protocol 'classification', the counts of images under 'images', what was trained
+    under 'training'. Raises UserError where a dataset is missing.
     """
     rows = [
         (strategy, source, dataset, protocol, protocol == protocols[dataset][0], metric, value)
@@ -112,6 +113,13 @@ def set_aside(scores: pd.DataFrame) -> dict[str, tuple[int, int]]:
     counted = {(dataset, metric): int(value) for dataset, metric, value in found.itertuples(index=False, name=None)}
     lost = {dataset: value for (dataset, metric), value in counted.items() if metric == "quarantined" and value}
     return {dataset: (value, value + counted[dataset, "images"]) for dataset, value in lost.items()}
+
+
+def trained(scores: pd.DataFrame) -> dict[str, int]:
+    """Strategy -> parameters of the encoder that were trained, mean over datasets; only where it is known."""
+    found = scores[(scores["protocol"] == "training") & (scores["metric"] == "trained_parameters")]
+    means = found.groupby("strategy", observed=True)["value"].mean()
+    return {str(name): round(value) for name, value in means.items()}
 
 
 def other_protocols(protocols: Protocols) -> list[str]:
@@ -253,6 +261,11 @@ def _notes(scores: pd.DataFrame, about: About, protocols: Protocols) -> list[str
     notes.append(f"First protocol of each dataset ({', '.join(names)}) unless named; the best of a row in bold.")
     if crossed:
         notes.append(f"{', '.join(crossed)}: tuned so on another dataset and used as it is; mean over those datasets.")
+    if about.hybrid:
+        notes.append(f"hybrid_tuned is {about.hybrid}: the backbone, {HYBRIDS[about.hybrid]}.")
+    if counted := trained(scores):
+        parameters = ", ".join(f"{name} {count:,}" for name, count in counted.items())
+        notes.append(f"Trained parameters: {parameters}.")
     if lost := set_aside(scores):
         images = ", ".join(f"{dataset} {count:,} of {of:,}" for dataset, (count, of) in lost.items())
         notes.append(f"Images that could not be used: {images}; why is in data/manifests/<dataset>/quarantine.parquet.")

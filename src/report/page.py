@@ -15,6 +15,7 @@ from src.published import Comparison
 from src.relation import Relation
 from src.report.confusions import Confused
 from src.report.gallery import Gallery
+from src.words import HYBRIDS
 
 REASONS = {"worst": "among the worst", "gain": "gained most by tuning", "chance": "picked by chance"}
 MEANINGS = {
@@ -82,7 +83,8 @@ def render(
         pictures=pictures,
         confused=confused or {},
         reasons=REASONS,
-        meanings=MEANINGS,
+        meanings=MEANINGS | {"hybrid_tuned": HYBRIDS.get(facts.about.hybrid, "")},
+        trained=summary.trained(scores),
         sample_note=summary.SAMPLE_NOTE if any(name.startswith("sample_") for name in facts.protocols) else "",
     )
 

@@ -29,9 +29,10 @@ def main() -> None:
     protocols = {name: params.catalogue[name].protocols for name in params.datasets}
     names = {name: list(found) for name, found in protocols.items()}
     scores = summary.scores(metrics, names)
-    headline = summary.headline(metrics)
+    headline, trained = summary.headline(metrics), summary.trained(scores)
+    headline |= {"trained_parameters": trained} if trained else {}
     words = {name: {key: in_words(protocol) for key, protocol in found.items()} for name, found in protocols.items()}
-    about, beside = describe(params), published.compare(comparable(params), params.model, scores)
+    about, beside = describe(params, metrics), published.compare(comparable(params), params.model, scores)
     counts = summary.counts(scores), summary.set_aside(scores)
     similarity = read_similarity()
     related = relation.relate(summary.transfer(scores), similarity)
@@ -75,11 +76,12 @@ def read_similarity() -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def describe(params: Params) -> summary.About:
-    """The chosen model; of an embedding service, whose it is."""
+def describe(params: Params, metrics: Mapping[str, Any]) -> summary.About:
+    """The chosen model, of an embedding service whose it is; and the hybrid that was tuned, if any."""
     chosen = params.chosen
     library = chosen.service if isinstance(chosen, ServiceModel) else chosen.library
-    return summary.About(params.model, library, chosen.checkpoint, chosen.licence)
+    hybrid = metrics.get("hybrid_tuned", {}).get("hybrid", "")
+    return summary.About(params.model, library, chosen.checkpoint, chosen.licence, hybrid)
 
 
 def comparable(params: Params) -> list[Published]:

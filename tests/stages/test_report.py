@@ -197,6 +197,19 @@ def test_the_licence_of_the_model_and_unusable_images_are_told() -> None:
         assert "sample supervised, licence CC-BY-NC-4.0" in re.sub("<[^>]+>", "", text)
 
 
+def test_the_hybrid_is_named_with_its_trained_parameters() -> None:
+    build(strategies=["pretrained", "hybrid_tuned"])
+    report.main()
+    summary = store.read_json(paths.SUMMARY)
+    assert summary["trained_parameters"] == {"hybrid_tuned": 1234}
+    assert list(summary["gain"]) == ["hybrid_tuned"]
+    text = (paths.METRICS / "summary.md").read_text()
+    assert "- hybrid_tuned is lora: the backbone, thin matrices trained beside its weights (LoRA).\n" in text
+    assert "- Trained parameters: hybrid_tuned 1,234.\n" in text
+    assert "<dd>hybrid_tuned 1,234; of the encoder" in page()
+    assert page().count("thin matrices trained beside its weights (LoRA)") == 2  # below its figure, and how it was done
+
+
 def test_an_embedding_service_is_told_by_its_name() -> None:
     build(strategies=ALL[:1])
     with changed_params() as raw:
