@@ -64,8 +64,8 @@ def render(
     rankings = (Ranking("pretrained", (1, 2), (True, False), 1), Ranking("top_tuned", (2, 1), (False, True), 1))
     gallery = Gallery((Case(0, "worst", rankings),), dict.fromkeys((0, 1, 2), (label, "")))
     pictures = {(name, row): "data:image/jpeg;base64,AAAA" for name in datasets for row in (0, 1, 2)}
-    pairs: list[Any] = [{"label": label, "predicted": f"not {label}", "images": 2, "of": 3}]
-    confused = {"cars": {"pretrained": pairs, "top_tuned": []}}
+    taken: list[Any] = [{"label": label, "predicted": f"not {label}", "images": 2, "of": 3}]
+    confused: Any = {"cars": {"pretrained": taken, "top_tuned": []}}
     return page.render(facts, scores, dict.fromkeys(datasets, gallery), pictures, confused)
 
 
