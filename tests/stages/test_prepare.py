@@ -137,10 +137,11 @@ def test_validation_holds_out_labels_where_the_queries_labels_are_unseen() -> No
     assert train.loc[train["tuning"] == "val", "label"].nunique() == 2
 
 
-def test_a_validation_folder_is_the_validation() -> None:
+def test_a_validation_folder_is_the_validation(capsys: pytest.CaptureFixture[str]) -> None:
     table = run(album(3, 4, "train/") | album(3, 2, "valid/") | album(3, 2, "test/"))
     assert (table["tuning"] == table["split"].replace("test", "")).all()
     assert summary()["splits"] == {"test": 6, "train": 12, "val": 6}
+    assert ", validation 6, " in capsys.readouterr().out
 
 
 def test_broken_photos_are_set_aside_and_counted() -> None:
