@@ -32,8 +32,8 @@ class CosineClassifier(nn.Module):
         self.weight.data.copy_(F.normalize(sums))
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """[B, D] of any length -> logits [B, C]."""
-        return self.scale * F.normalize(embeddings) @ F.normalize(self.weight).T
+        """[B, D] of any length -> logits [B, C] in float32, whatever the product is calculated in."""
+        return self.scale * (F.normalize(embeddings) @ F.normalize(self.weight).T).float()
 
 
 class Tuned(nn.Module):

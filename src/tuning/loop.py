@@ -139,7 +139,8 @@ def learn(model: Tuned, inputs: Tensor, targets: Tensor, recipe: Recipe, probing
     with arithmetic(recipe.precision, inputs.device), torch.set_grad_enabled(not probing):
         embeddings = torch.cat([encode(piece) for piece in pieces])
     loss_of = lookup(LOSSES, recipe.loss, "loss")
-    loss = loss_of(embeddings.float(), model.classifier, targets, recipe.label_smoothing)
+    with arithmetic(recipe.precision, inputs.device):
+        loss = loss_of(embeddings.float(), model.classifier, targets, recipe.label_smoothing)
     loss.backward()
     return loss.item()
 

@@ -7,6 +7,7 @@ pytorch-metric-learning is imported by the losses that need it: half a second th
 
 import math
 from collections.abc import Callable
+from functools import wraps
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +40,18 @@ def arcface(embeddings: Tensor, classifier: CosineClassifier, targets: Tensor, s
     return F.cross_entropy(logits.scatter(1, right, classifier.scale * moved), targets, label_smoothing=smoothing)
 
 
+def in_float32(loss: Loss) -> Loss:
+    """The same loss, also where others calculate in bf16: exponents of 30 and 50 magnify what that rounds away."""
+
+    @wraps(loss)
+    def exact(embeddings: Tensor, classifier: CosineClassifier, targets: Tensor, smoothing: float) -> Tensor:
+        with torch.autocast(embeddings.device.type, enabled=False):
+            return loss(embeddings, classifier, targets, smoothing)
+
+    return exact
+
+
+@in_float32
 def proxy_anchor(embeddings: Tensor, classifier: CosineClassifier, targets: Tensor, _: float) -> Tensor:
     """Proxy-Anchor (arXiv 2003.13911): every class's weight draws its images and drives off all others, hard ones most.
 
@@ -52,6 +65,7 @@ def proxy_anchor(embeddings: Tensor, classifier: CosineClassifier, targets: Tens
     return loss(embeddings, targets)
 
 
+@in_float32
 def supcon(embeddings: Tensor, classifier: CosineClassifier, targets: Tensor, smoothing: float) -> Tensor:
     """Supervised contrastive (arXiv 2004.11362, eq. 2): each image finds those of its label among the batch."""
     from pytorch_metric_learning.losses import SupConLoss
@@ -60,6 +74,7 @@ def supcon(embeddings: Tensor, classifier: CosineClassifier, targets: Tensor, sm
     return SupConLoss(temperature=0.1)(embeddings, targets) + beside
 
 
+@in_float32
 def multi_similarity(embeddings: Tensor, classifier: CosineClassifier, targets: Tensor, smoothing: float) -> Tensor:
     """Multi-similarity (arXiv 1904.06627) of the pairs its miner takes: those hardly easier than their opposites."""
     from pytorch_metric_learning.losses import MultiSimilarityLoss

@@ -47,8 +47,9 @@ def set_rate(optimiser: Optimizer, rate: float) -> None:
 
 
 def adamw(grouped: Groups, recipe: Recipe) -> Optimizer:
-    """AdamW (arXiv 1711.05101)."""
-    return AdamW(grouped, lr=recipe.lr, betas=(recipe.momentum, 0.999))
+    """AdamW (arXiv 1711.05101), on a processor in one pass over the weights, which small heads feel."""
+    fused = all(parameter.device.type == "cpu" for group in grouped for parameter in group["params"])
+    return AdamW(grouped, lr=recipe.lr, betas=(recipe.momentum, 0.999), fused=fused or None)
 
 
 def sgd(grouped: Groups, recipe: Recipe) -> Optimizer:

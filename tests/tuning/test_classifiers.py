@@ -16,6 +16,15 @@ def test_logits_are_scaled_cosines_whatever_the_lengths() -> None:
     assert torch.allclose(logits, classifier.scale * torch.tensor([[1.0, 0.0], [0.6, 0.8]]))
 
 
+def test_logits_of_a_product_in_bf16_are_float32_and_nearly_the_same() -> None:
+    torch.manual_seed(0)
+    classifier, embeddings = CosineClassifier(64, 10), torch.randn(5, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = classifier(embeddings)
+    assert rough.dtype == torch.float32 and not torch.equal(rough, classifier(embeddings))
+    assert torch.allclose(rough, classifier(embeddings), atol=0.02)
+
+
 def test_the_scale_grows_with_the_number_of_classes() -> None:
     scales = [CosineClassifier(2, classes).scale for classes in (2, 10, 101, 11318)]
     assert scales == pytest.approx([3, 3.107, 6.513, 13.200], abs=1e-3)

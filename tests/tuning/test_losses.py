@@ -226,3 +226,12 @@ def test_params_know_the_losses_and_which_compare_pairs() -> None:
 def test_who_needs_no_metric_learning_does_not_import_it() -> None:
     code = "import sys, src.tuning.loop; print('pytorch_metric_learning' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ["proxy_anchor", "supcon", "multi_similarity"])
+def test_losses_with_steep_exponents_do_not_change_in_bf16(name: str) -> None:
+    torch.manual_seed(0)
+    classifier, embeddings, targets = CosineClassifier(16, 4), torch.randn(8, 16), torch.arange(8) % 4
+    exact = LOSSES[name](embeddings, classifier, targets, 0.1)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(LOSSES[name](embeddings, classifier, targets, 0.1), exact)
