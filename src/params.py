@@ -91,6 +91,7 @@ class TopTuneParams(TuneParams):
     momentum: Annotated[float, Field(ge=0, lt=1)]
     layers: Annotated[list[Positive], Field(min_length=1, max_length=4)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    sharpness: Rate
     precision: Literal["fp32", "bf16"]
     search: Annotated[SearchParams | None, BeforeValidator(_switch)]
 

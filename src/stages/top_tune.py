@@ -20,7 +20,7 @@ from src.tuning.lessons import Lesson
 from src.tuning.recipes import Recipe
 
 SMALL = 512  # images in a batch; below, two threads are no faster, and one gives the same bits on any machine
-SHAPE = {"layers", "dropout", "search"}  # what is no part of the recipe
+SHAPE = {"layers", "dropout", "sharpness", "search"}  # what is no part of the recipe
 
 
 def main(dataset: str) -> None:
@@ -34,7 +34,7 @@ def main(dataset: str) -> None:
     lesson, feed = lessons.read(table, dataset), Frozen(vectors, where)
 
     recipe = Recipe(**params.top_tune.model_dump(exclude=SHAPE))
-    config = frozen.config(feed, lesson, params.top_tune.layers, params.top_tune.dropout)
+    config = frozen.config(feed, lesson, params.top_tune.layers, params.top_tune.dropout, params.top_tune.sharpness)
     key = store.fingerprint(sidecar, params.top_tune.model_dump(), seed, str(where), store.code_fingerprint())
     scratch = store.scratch("top_tune", key)
     rows = explore(params, feed, lesson, recipe, seed, scratch / "study.json")

@@ -29,10 +29,10 @@ class Frozen:
         return self.vectors.index_select(0, torch.from_numpy(rows).to(self.vectors.device))
 
 
-def config(frozen: Frozen, lesson: Lesson, layers: list[int], dropout: float) -> dict[str, Any]:
+def config(frozen: Frozen, lesson: Lesson, layers: list[int], dropout: float, sharpness: float = 1.0) -> dict[str, Any]:
     """What `heads.build` needs to know."""
-    dim = frozen.vectors.shape[1]
-    return {"head": "mlp", "dim": dim, "layers": layers, "dropout": dropout, "classes": lesson.classes}
+    shape = {"dim": frozen.vectors.shape[1], "layers": layers, "dropout": dropout, "sharpness": sharpness}
+    return {"head": "mlp", **shape, "classes": lesson.classes}
 
 
 def train(

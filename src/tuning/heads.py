@@ -69,7 +69,8 @@ def build(config: dict[str, Any]) -> Tuned:
     """Head and classifier with random weights. The config names `head`, `dim`, `layers`, `dropout`, `classes`."""
     head = lookup(HEADS, config["head"], "head", CONFIG)
     encoder = head(config["dim"], config["layers"], config["dropout"])
-    return Tuned(encoder, CosineClassifier(config["layers"][-1], len(config["classes"])))
+    classifier = CosineClassifier(config["layers"][-1], len(config["classes"]), config.get("sharpness", 1.0))
+    return Tuned(encoder, classifier)
 
 
 def save(folder: Path, tuned: Tuned, config: dict[str, Any]) -> None:

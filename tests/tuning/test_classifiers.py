@@ -30,6 +30,10 @@ def test_the_scale_grows_with_the_number_of_classes() -> None:
     assert scales == pytest.approx([3, 3.107, 6.513, 13.200], abs=1e-3)
 
 
+def test_sharpness_multiplies_the_scale() -> None:
+    assert CosineClassifier(2, 101, sharpness=2.0).scale == pytest.approx(2 * CosineClassifier(2, 101).scale)
+
+
 def test_an_imprinted_class_points_at_the_mean_of_its_images() -> None:
     classifier = CosineClassifier(2, 2)
     classifier.imprint(torch.tensor([[2.0, 0.0], [0.0, 7.0], [0.0, -1.0]]), torch.tensor([0, 0, 1]))

@@ -11,7 +11,7 @@ from src import store
 from src.errors import UserError
 from src.tuning import heads
 
-CONFIG = {"head": "mlp", "dim": 6, "layers": [8, 32], "dropout": 0.3, "classes": ["a", "b", "c"]}
+CONFIG = {"head": "mlp", "dim": 6, "layers": [8, 32], "dropout": 0.3, "sharpness": 1.0, "classes": ["a", "b", "c"]}
 
 
 def vectors(rows: int, dim: int = 6, seed: int = 0) -> np.ndarray:
