@@ -1,7 +1,7 @@
 """Mix the weights before and after fine-tuning (WiSE-FT).  python -m src.stages.interpolate <dataset>
 
 Tries every coefficient from 0 (pretrained) to 1 (fine-tuned) on the validation rows, and writes the network of the best
-one, and line.csv with what each of them reached. Nothing is trained.
+one, and line.csv with what each of them reached. Nothing is trained; the cost is that of fine-tuning and a little more.
 """
 
 from time import perf_counter
@@ -46,10 +46,14 @@ def main(dataset: str) -> None:
         networks.save(out, tuned.encoder, tuned.classifier, config)
     with store.whole(paths.curve("hybrid_tuned", "interpolate", dataset) / "line.csv") as part:
         pd.DataFrame(line).to_csv(part, index=False, lineterminator="\n")
-    images, seconds = len(shares) * len(lesson.validation) + len(lesson.train), round(perf_counter() - start, 3)
-    cost = {"images": images, "seconds": seconds} | device.hardware(where)
+    spent = store.read_json(paths.cost("fine_tune", dataset) / "cost.json")
+    seconds = perf_counter() - start
+    cost = spent | {"seconds": round(spent["seconds"] + seconds, 3)} | device.hardware(where)
     store.write_json(paths.cost("hybrid_tune", "interpolate", dataset) / "cost.json", cost)
-    print(f"{title}: coefficient {best['coefficient']:g} of {len(shares)}, {seconds:.1f} s")
+    reached = f"{best['validation mMP@5']:.3f}" if best["validation mMP@5"] is not None else "unknown"
+    print(
+        f"{title}: coefficient {best['coefficient']:g} (validation mMP@5 {reached}), {seconds:.1f} s after fine-tuning"
+    )
 
 
 def read_ends(dataset: str) -> tuple[Backbone, Backbone, CosineClassifier]:

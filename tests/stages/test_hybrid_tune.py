@@ -16,6 +16,7 @@ from src.tuning import classifiers, loop, networks
 
 QUICK = {"fine_tune__epochs": 2, "fine_tune__batch_size": 8}
 OUT = Path("models/hybrid_tuned")
+COSTS = ("fine_tune", "hybrid_tune/interpolate")
 
 
 @pytest.fixture
@@ -119,6 +120,13 @@ def test_every_coefficient_is_tried_and_the_best_on_validation_kept(root: Path) 
     assert config["trained_parameters"] == sum(
         each.numel() for each in backbones.load(root / "models/backbone").network.parameters()
     )
+
+
+def test_interpolation_costs_what_fine_tuning_did_and_a_little_more(root: Path) -> None:
+    fine_tune.main("one")
+    interpolate.main("one")
+    before, after = (store.read_json(root / f"data/cost/{place}/one/cost.json") for place in COSTS)
+    assert after["seconds"] > before["seconds"] and after["images"] == before["images"] == 2 * 24
 
 
 def test_ends_of_different_backbones_are_not_mixed(root: Path) -> None:
