@@ -44,7 +44,7 @@ def _switch(value: Any) -> Any:
     if value in ("off", "on", False, True):
         return {} if value in ("on", True) else None
     if isinstance(value, str):
-        raise ValueError("must be off, on, or a table like {trials: 40, epochs: 30, repeats: 2, metric: mMP@5}")
+        raise ValueError("must be off, on, or a table like {trials: 40, epochs: 30, repeats: 2}")
     return value
 
 
@@ -72,12 +72,11 @@ class TuneParams(Record):
 
 
 class SearchParams(Record):
-    """How many points are tried, with how many epochs and seeds each, and what ranks them on validation."""
+    """How many points are tried on validation, with how many epochs and seeds each."""
 
     trials: Positive = 40
     epochs: Positive = 30
     repeats: Positive = 2
-    metric: Literal["mMP@5", "accuracy"] = "mMP@5"
 
 
 class TopTuneParams(TuneParams):
@@ -93,6 +92,7 @@ class TopTuneParams(TuneParams):
     dropout: Annotated[float, Field(ge=0, lt=1)]
     sharpness: Rate
     precision: Literal["fp32", "bf16"]
+    select: Literal["mMP@5", "accuracy"]
     search: Annotated[SearchParams | None, BeforeValidator(_switch)]
 
 

@@ -44,7 +44,7 @@ def main(dataset: str) -> None:
         tuned, curve = frozen.train(feed, lesson, config, recipe, seed, title, log)
 
     tuned.cpu()
-    config |= {"recipe": asdict(recipe), "validation": curves.chosen(curve)}
+    config |= {"recipe": asdict(recipe), "validation": curves.chosen(curve, recipe.select)}
     config |= {"weights_sha256": sidecar["weights_sha256"]}
     with store.whole_folder(paths.tuned("top_tuned", dataset)) as folder:
         heads.save(folder, tuned, config)
@@ -59,8 +59,9 @@ def main(dataset: str) -> None:
     cost = loop.cost(lesson, epochs, perf_counter() - start) | {"trials": len(rows)} | device.hardware(where)
     store.write_json(paths.cost("top_tune", dataset) / "cost.json", cost)
     shutil.rmtree(scratch, ignore_errors=True)
-    tried = f"best of {len(rows)} trials, " if rows else ""
-    print(f"{title}: {tried}{curves.describe(curve)}, {len(lesson.train):,} training images, {cost['seconds']:.1f} s")
+    kept = f"best of {len(rows)} trials, " if rows else ""
+    kept += curves.describe(curve, recipe.select)
+    print(f"{title}: {kept}, {len(lesson.train):,} training images, {cost['seconds']:.1f} s")
 
 
 def explore(params: Params, feed: Frozen, lesson: Lesson, recipe: Recipe, seed: int, path: Path) -> list[study.Row]:

@@ -6,28 +6,37 @@ from pathlib import Path
 from typing import Any
 
 COLUMNS = ["loss", "lr", "validation mMP@5", "validation accuracy"]
+SELECTS = ("mMP@5", "accuracy")  # validation scores that can choose an epoch, or a trial of a search
 Row = dict[str, Any]  # epoch, and COLUMNS; None where validation has nothing to measure
 Curve = list[Row]
 Log = Callable[[Row], None]
 
 
-def best_epoch(curve: Curve) -> int:
-    """Number of the epoch to keep: the best on validation, else the last; 0 for an empty curve."""
-    keys = ("validation mMP@5", "validation accuracy")
-    scores = [[row[key] for key in keys if row[key] is not None] for row in curve]
+def best_epoch(curve: Curve, select: str = SELECTS[0]) -> int:
+    """Number of the epoch to keep: the best on validation, else the last; 0 for an empty curve.
+
+    The best has the highest `select`, then the highest other score, then comes first.
+    """
+    scores = [[row[f"validation {name}"] for name in _order(select)] for row in curve]
+    scores = [[score for score in row if score is not None] for row in scores]
     return scores.index(max(scores)) + 1 if any(scores) else len(curve)
 
 
-def chosen(curve: Curve) -> dict[str, float | None]:
+def _order(select: str) -> list[str]:
+    """What is selected by, then the others."""
+    return [select, *(name for name in SELECTS if name != select)]
+
+
+def chosen(curve: Curve, select: str = SELECTS[0]) -> dict[str, float | None]:
     """Number and validation scores of the epoch that was kept."""
-    row = curve[best_epoch(curve) - 1]
+    row = curve[best_epoch(curve, select) - 1]
     return {"epoch": row["epoch"], "mMP@5": row["validation mMP@5"], "accuracy": row["validation accuracy"]}
 
 
-def describe(curve: Curve) -> str:
+def describe(curve: Curve, select: str = SELECTS[0]) -> str:
     """The epoch that was kept in words: 'epoch 12 (validation mMP@5 0.713)'."""
-    choice = chosen(curve)
-    named = [f"validation {name} {choice[name]:.3f}" for name in ("mMP@5", "accuracy") if choice[name] is not None]
+    choice = chosen(curve, select)
+    named = [f"validation {name} {choice[name]:.3f}" for name in _order(select) if choice[name] is not None]
     return f"epoch {choice['epoch']} ({named[0] if named else 'the last; no validation images to choose by'})"
 
 

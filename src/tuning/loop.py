@@ -49,8 +49,8 @@ def fit(
 ) -> Curve:
     """Train in place, leave the best epoch in `tuned`, and give a row an epoch; `log` gets each as it is finished.
 
-    The best epoch has the highest validation mMP@5, then accuracy, then comes first; training stops `patience` epochs
-    after it. Where validation has nothing to measure, the last epoch counts.
+    The best epoch has the highest validation mMP@5, then accuracy (or the other way round: `recipe.select`), then comes
+    first; training stops `patience` epochs after it. Where validation has nothing to measure, the last epoch counts.
     Every epoch has a seed of its own and a snapshot the generators within it, so a run that continues from `snapshot`
     ends where an unbroken one does. With `recipe.ema` the averaged weights are what is measured and left.
     """
@@ -72,7 +72,7 @@ def fit(
             row |= validate(judged, feed, lesson, recipe.batch_size)
             state.curve, state.losses = [*state.curve, row], []
             log(row)
-            if best_epoch(state.curve) == len(state.curve):
+            if best_epoch(state.curve, recipe.select) == len(state.curve):
                 state.best = {name: tensor.clone() for name, tensor in judged.state_dict().items()}
             keeper.save()
             progress.set_postfix({key: row[key] for key in ("epoch", "loss", "validation mMP@5")}, refresh=False)
@@ -169,7 +169,8 @@ def arithmetic(precision: str, device: torch.device) -> torch.autocast:
 
 def finished(curve: Curve, recipe: Recipe) -> bool:
     """Whether all epochs are done, or best one and probe lie `patience` epochs back."""
-    return len(curve) == recipe.epochs or len(curve) - max(best_epoch(curve), recipe.probe_epochs) >= recipe.patience
+    best = max(best_epoch(curve, recipe.select), recipe.probe_epochs)
+    return len(curve) == recipe.epochs or len(curve) - best >= recipe.patience
 
 
 def schedule(progress: float, warmup: float) -> float:

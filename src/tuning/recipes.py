@@ -14,6 +14,7 @@ class Recipe:
     same.
     `ema` is the share of the averaged weights that a step keeps; 0 averages nothing.
     A layer learns `layer_decay` times as fast as the one above it.
+    `select` is the validation score that chooses the epoch.
     In the first `probe_epochs` of `epochs` the classifier learns alone.
     With `frozen_batch_norm` batch norms keep their statistics; `gradient_checkpointing` is `memory.checkpoint`.
     """
@@ -36,5 +37,6 @@ class Recipe:
     ema: float = 0.0
     layer_decay: float = 1.0
     probe_epochs: int = 0
+    select: str = "mMP@5"
     frozen_batch_norm: bool = False
     gradient_checkpointing: bool = False

@@ -36,21 +36,20 @@ SGD = 100  # its learning rate is so much larger and its weight decay smaller: a
 
 @dataclass(frozen=True)
 class Plan:
-    """How many points, how many epochs and seeds each is trained with, and which validation metric ranks them."""
+    """How many points are tried, and how many epochs and seeds each is trained with."""
 
     trials: int
     epochs: int
     repeats: int
-    metric: str = "mMP@5"
 
 
 def explore(frozen: Frozen, lesson: Lesson, recipe: Recipe, plan: Plan, seed: int, path: Path) -> list[study.Row]:
     """Search NAMES around a recipe: the rows of the study, kept in `path` as they come.
 
-    The score of a trial is the mean over its repeats of the best epoch's validation metric. A UserError where
+    The score of a trial is the mean over its repeats of the best epoch's `recipe.select`. A UserError where
     validation has nothing to measure it on.
     """
-    _can_choose(lesson, plan.metric)
+    _can_choose(lesson, recipe.select)
 
     def score(point: Point, tell: Tell) -> float:
         config, taught = settle(frozen, lesson, replace(recipe, epochs=plan.epochs, patience=plan.epochs), point)
@@ -59,7 +58,7 @@ def explore(frozen: Frozen, lesson: Lesson, recipe: Recipe, plan: Plan, seed: in
             values: list[float] = []
 
             def log(row: Row, values: list[float] = values, first: int = repeat * plan.epochs) -> None:
-                values.append(row[f"validation {plan.metric}"])
+                values.append(row[f"validation {recipe.select}"])
                 tell(first + row["epoch"], max(values))
 
             training.train(frozen, lesson, config, taught, loop.draw(seed, repeat), "trial", log)
@@ -85,12 +84,12 @@ def settle(frozen: Frozen, lesson: Lesson, recipe: Recipe, point: Point) -> tupl
     return training.config(frozen, lesson, layers, point["dropout"], point["sharpness"]), recipe
 
 
-def _can_choose(lesson: Lesson, metric: str) -> None:
+def _can_choose(lesson: Lesson, select: str) -> None:
     codes = lesson.validation_codes
     known, repeated = codes < len(lesson.classes), np.bincount(codes, minlength=1) > 1
-    if not (known.any() if metric == "accuracy" else repeated.any()):
-        lacks = "of a label that training saw" if metric == "accuracy" else "that share a label"
+    if not (known.any() if select == "accuracy" else repeated.any()):
+        lacks = "of a label that training saw" if select == "accuracy" else "that share a label"
         raise UserError(
-            f"top_tune.search: there are no validation images {lacks}, so {metric} cannot choose; "
-            "raise prepare.validation, choose by the other metric (mMP@5, accuracy), or set top_tune.search to off"
+            f"top_tune.search: there are no validation images {lacks}, so {select} cannot choose; "
+            "raise prepare.validation, select by the other score (top_tune.select), or set top_tune.search to off"
         )

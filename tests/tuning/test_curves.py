@@ -32,6 +32,13 @@ def test_the_epoch_that_is_kept(scores: list[tuple[float | None, float | None]],
     assert curves.best_epoch(curve(*scores)) == best
 
 
+def test_accuracy_chooses_the_epoch_where_it_is_selected() -> None:
+    two = curve((0.7, 0.2), (0.6, 0.9))
+    assert curves.best_epoch(two, "accuracy") == 2 and curves.best_epoch(two, "mMP@5") == 1
+    assert curves.describe(two, "accuracy") == "epoch 2 (validation accuracy 0.900)"
+    assert curves.best_epoch(curve((0.5, None), (0.6, None)), "accuracy") == 2  # nothing but mMP@5 is measured
+
+
 def test_the_kept_epoch_is_told_in_words() -> None:
     assert curves.describe(curve((0.5, 0.1), (0.7132, 0.2))) == "epoch 2 (validation mMP@5 0.713)"
     assert curves.describe(curve((None, 0.25))) == "epoch 1 (validation accuracy 0.250)"

@@ -15,6 +15,7 @@ from src.tuning.recipes import Recipe
 from src.tuning.search import Plan
 
 RECIPE = Recipe(lr=1e-3, weight_decay=0.05, epochs=60, patience=5, batch_size=16, label_smoothing=0.1)
+BY_CLASS = replace(RECIPE, select="accuracy")
 PLAN = Plan(trials=4, epochs=3, repeats=2)
 POINT = search.START | {"layers": 3, "width": 8, "dim": 7}
 
@@ -38,8 +39,8 @@ def lesson() -> Lesson:
     return Lesson(["a", "b", "c"], rows[teaches], codes[teaches], rows[~teaches], codes[~teaches])
 
 
-def explore(path: Path, plan: Plan = PLAN, seed: int = 5, taught: Lesson | None = None) -> list[study.Row]:
-    return search.explore(frozen(), taught or lesson(), RECIPE, plan, seed, path)
+def explore(path: Path, recipe: Recipe = RECIPE, seed: int = 5, taught: Lesson | None = None) -> list[study.Row]:
+    return search.explore(frozen(), taught or lesson(), recipe, PLAN, seed, path)
 
 
 def test_the_start_is_a_point_of_the_space() -> None:
@@ -77,7 +78,7 @@ def test_a_trial_is_worth_the_mean_over_its_repeats_of_their_best_epochs(tmp_pat
 
 
 def test_the_metric_that_chooses_can_be_accuracy(tmp_path: Path, narrow: None) -> None:
-    by_retrieval, by_class = explore(tmp_path / "a"), explore(tmp_path / "b", replace(PLAN, metric="accuracy"))
+    by_retrieval, by_class = explore(tmp_path / "a"), explore(tmp_path / "b", BY_CLASS)
     assert by_retrieval[0]["point"] == by_class[0]["point"] and by_retrieval[0]["score"] != by_class[0]["score"]
 
 
@@ -90,7 +91,7 @@ def test_a_search_without_validation_stops_and_says_what_would_do(tmp_path: Path
 def test_accuracy_cannot_choose_among_labels_that_training_never_saw(tmp_path: Path, narrow: None) -> None:
     unseen = replace(lesson(), validation_codes=lesson().validation_codes + 3)
     with pytest.raises(UserError, match="no validation images of a label that training saw, so accuracy cannot"):
-        explore(tmp_path / "a", replace(PLAN, metric="accuracy"), taught=unseen)
+        explore(tmp_path / "a", BY_CLASS, taught=unseen)
     assert explore(tmp_path / "b", taught=unseen)[0]["score"] > 0
 
 
@@ -98,4 +99,4 @@ def test_single_images_cannot_choose_by_retrieval_but_by_accuracy(tmp_path: Path
     single = replace(lesson(), validation=lesson().validation[::5], validation_codes=lesson().validation_codes[::5])
     with pytest.raises(UserError, match="share a label"):
         explore(tmp_path / "a", taught=single)
-    assert explore(tmp_path / "b", replace(PLAN, metric="accuracy"), taught=single)
+    assert explore(tmp_path / "b", BY_CLASS, taught=single)
