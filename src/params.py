@@ -91,6 +91,7 @@ class TopTuneParams(TuneParams):
     layers: Annotated[list[Positive], Field(min_length=1, max_length=4)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     sharpness: Rate
+    ema: Annotated[float, Field(ge=0, lt=1)]
     precision: Literal["fp32", "bf16"]
     select: Literal["mMP@5", "accuracy"]
     search: Annotated[SearchParams | None, BeforeValidator(_switch)]

@@ -16,7 +16,7 @@ from src.tuning.lessons import Lesson
 from src.tuning.recipes import Recipe
 from src.tuning.study import Point, Space, Tell
 
-# What arXiv 2504.07567 names, and two that shape the loss; ranges are ours. A width or dim of n stands for 2^n units.
+# What arXiv 2504.07567 names, and three that helped; ranges are ours. A width or dim of n stands for 2^n units.
 NAMES = {
     "optimiser": CategoricalDistribution(("adamw", "sgd")),
     "lr": FloatDistribution(1e-4, 1e-2, log=True),  # AdamW's, see SGD
@@ -24,13 +24,14 @@ NAMES = {
     "weight_decay": FloatDistribution(1e-3, 1.0, log=True),
     "label_smoothing": FloatDistribution(0.0, 0.5),
     "sharpness": FloatDistribution(0.5, 4.0, log=True),  # of the classifier
+    "ema": CategoricalDistribution((0.0, 0.98)),
     "dropout": FloatDistribution(0.0, 0.8),
     "layers": IntDistribution(1, 3),
     "width": IntDistribution(8, 10),
     "dim": IntDistribution(7, 10),  # of the embedding
 }
 START = {"optimiser": "adamw", "lr": 1e-3, "momentum": 0.9, "weight_decay": 0.05, "label_smoothing": 0.1}
-START |= {"sharpness": 1.0, "dropout": 0.3, "layers": 2, "width": 10, "dim": 9}
+START |= {"sharpness": 1.0, "ema": 0.0, "dropout": 0.3, "layers": 2, "width": 10, "dim": 9}
 SGD = 100  # its learning rate is so much larger and its weight decay smaller: a step decays weights as AdamW's does
 
 
@@ -80,6 +81,7 @@ def settle(frozen: Frozen, lesson: Lesson, recipe: Recipe, point: Point) -> tupl
         momentum=point["momentum"],
         weight_decay=point["weight_decay"] / scale,
         label_smoothing=point["label_smoothing"],
+        ema=point["ema"],
     )
     return training.config(frozen, lesson, layers, point["dropout"], point["sharpness"]), recipe
 
