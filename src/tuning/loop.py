@@ -258,6 +258,7 @@ def draw(*parts: object) -> int:
 def sow(seed: int, device: torch.device | str = "cpu") -> Generator:
     """Seed torch's own generators (weights, dropout), and give another one, on `device`, for augmentation."""
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # 5 % of a step, and nothing reads it unwritten
+    # 5 % of a step, and nothing reads it unwritten
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.manual_seed(seed)
     return Generator(device).manual_seed(seed)
