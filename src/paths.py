@@ -8,6 +8,7 @@ SHARDS = Path("data/shards")
 EMBEDDINGS = Path("data/embeddings")
 NEIGHBORS = Path("data/neighbors")
 QUERIES = Path("data/queries")
+SIMILARITY = Path("data/similarity")
 BACKBONE = Path("models/backbone")
 METRICS = Path("metrics")
 COST = Path("data/cost")
@@ -35,14 +36,19 @@ def embeddings(strategy: str, *place: str) -> Path:
     return EMBEDDINGS.joinpath(strategy, *place)
 
 
-def tuned(method: str, dataset: str) -> Path:
-    """Folder with the head (`top_tuned`) or the whole network (`fine_tuned`) tuned on a dataset."""
-    return Path("models") / method / dataset
+def tuned(strategy: str, *place: str) -> Path:
+    """Folder with the head (`top_tuned`) or the whole network that was tuned; place = dataset, or (hybrid, dataset)."""
+    return Path("models").joinpath(strategy, *place)
 
 
-def curve(method: str, dataset: str) -> Path:
-    """The learning curve of a tuning, a row an epoch; `dvc plots show` draws it."""
-    return METRICS / "curves" / method / f"{dataset}.csv"
+def curve(strategy: str, *place: str) -> Path:
+    """Folder of a tuning's learning curve, as `tuning.curves` writes it; `dvc plots show` draws what is in plots/."""
+    return METRICS.joinpath("curves", strategy, *place)
+
+
+def trials(dataset: str) -> Path:
+    """The trials of a search for hyper-parameters, a row each; `dvc plots show` draws their scores."""
+    return METRICS / "trials" / f"{dataset}.csv"
 
 
 def neighbors(strategy: str, *place: str) -> Path:

@@ -6,13 +6,20 @@ from typing import Any
 
 import pandas as pd
 
-from src import licences
+from src import licences, relation
 from src.errors import UserError
 from src.published import Comparison
-from src.words import METHODS
+from src.relation import Relation
+from src.words import HYBRIDS, METHODS
 
 HEADLINE = "mMP@5"
 CROSS = "cross_tuned."
+CLASSIFICATION = {  # metric -> its name for people
+    "accuracy": "accuracy",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+    "macro_F1": "macro F1",
+}
 COLUMNS = ["strategy", "source", "dataset", "protocol", "headline", "metric", "value"]
 SAMPLE_NOTE = "Numbers of sample_* datasets show only that the pipeline works; they say nothing about real models."
 
@@ -28,6 +35,7 @@ class About:
     library: str
     checkpoint: str
     licence: str
+    hybrid: str = ""  # what `hybrid_tuned` stands for, where it is one of the strategies
 
     @property
     def warning(self) -> str:
@@ -41,8 +49,8 @@ def scores(metrics: Mapping[str, Metrics], protocols: Protocols) -> pd.DataFrame
 
     `strategy` is the key of metrics files ('top_tuned', 'cross_tuned.top_tuned'); `source` is the dataset an encoder
     was tuned on and equals `dataset` unless cross-tuned; `headline` marks the first protocol of each dataset.
-    Classification stands under the protocol 'classification', the counts of images under 'images'. Raises UserError
-    where a dataset is missing.
+    Classification stands under the protocol 'classification', the counts of images under 'images', what was trained
+    under 'training'. Raises UserError where a dataset is missing.
     """
     rows = [
         (strategy, source, dataset, protocol, protocol == protocols[dataset][0], metric, value)
@@ -85,6 +93,12 @@ def table(scores: pd.DataFrame, metric: str, protocol: str | None = None) -> pd.
     return cells.set_axis(cells.index.astype(str)).set_axis(cells.columns.astype(str), axis=1)
 
 
+def classification(scores: pd.DataFrame) -> pd.DataFrame:
+    """[strategies x CLASSIFICATION]: means over the datasets whose queries have labels that were taught."""
+    cells = {name: table(scores, name, "classification").mean() for name in CLASSIFICATION}
+    return pd.DataFrame(cells).dropna(how="all")
+
+
 def counts(scores: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
     """(dataset, protocol) -> queries, and how many of them had nothing to find."""
     keys = ["queries", "queries_without_relevant"]
@@ -99,6 +113,13 @@ def set_aside(scores: pd.DataFrame) -> dict[str, tuple[int, int]]:
     counted = {(dataset, metric): int(value) for dataset, metric, value in found.itertuples(index=False, name=None)}
     lost = {dataset: value for (dataset, metric), value in counted.items() if metric == "quarantined" and value}
     return {dataset: (value, value + counted[dataset, "images"]) for dataset, value in lost.items()}
+
+
+def trained(scores: pd.DataFrame) -> dict[str, int]:
+    """Strategy -> parameters of the encoder that were trained, mean over datasets; only where it is known."""
+    found = scores[(scores["protocol"] == "training") & (scores["metric"] == "trained_parameters")]
+    means = found.groupby("strategy", observed=True)["value"].mean()
+    return {str(name): round(value) for name, value in means.items()}
 
 
 def other_protocols(protocols: Protocols) -> list[str]:
@@ -160,8 +181,14 @@ def points(value: float) -> str:
     return "–" if pd.isna(value) else "0.0" if float(text) == 0 else text.replace("-", "−")
 
 
-def markdown(scores: pd.DataFrame, about: About, protocols: Protocols, published: Sequence[Comparison] = ()) -> str:
-    """metrics/summary.md: the headline with mean and gain, then other metrics, protocols and published numbers."""
+def markdown(
+    scores: pd.DataFrame,
+    about: About,
+    protocols: Protocols,
+    published: Sequence[Comparison] = (),
+    relations: Sequence[Relation] = (),
+) -> str:
+    """metrics/summary.md: the headline with mean and gain, then metrics, protocols, published numbers, relations."""
     parts = [f"# {about.slug}: {HEADLINE} in %\n", *([f"**{about.warning}**\n"] if about.warning else [])]
     parts += [_grid(table(scores, HEADLINE), gain=True)]
     more = {f"{metric} in %": table(scores, metric) for metric in ("R@1", "mAP@R")}
@@ -169,7 +196,10 @@ def markdown(scores: pd.DataFrame, about: About, protocols: Protocols, published
     more |= {"Classification accuracy in %": table(scores, "accuracy", "classification")}
     for title, cells in more.items():
         parts += [f"\n## {title}\n", _grid(cells)] if len(cells) else []
+    named = classification(scores)
+    parts += ["\n## Classification in %, mean over datasets\n", _named(named)] if len(named) else []
     parts += ["\n## Beside published numbers, in %\n", _beside(published)] if published else []
+    parts += ["\n## How far similarity tells the change by cross-tuning\n", _related(relations)] if relations else []
     return "\n".join([*parts, "", *_notes(scores, about, protocols)]) + "\n"
 
 
@@ -186,12 +216,25 @@ def _grid(table: pd.DataFrame, gain: bool = False) -> str:
     return _aligned(lines)
 
 
+def _named(means: pd.DataFrame) -> str:
+    lines = [["strategy", *CLASSIFICATION.values()]]
+    return _aligned(lines + [[_short(str(name)), *map(percent, row)] for name, row in means.iterrows()])
+
+
 def _beside(published: Sequence[Comparison]) -> str:
     lines = [["dataset", "protocol", "metric", "here", "published", "points", "source"]]
     for found in published:
         numbers = percent(found.here), percent(found.published), points(found.difference)
         lines.append([found.dataset, found.protocol, found.metric, *numbers, found.source.replace("|", "/")])
     return _aligned(lines, words=(0, 1, 2, 6))
+
+
+def _related(relations: Sequence[Relation]) -> str:
+    cells = relation.table(relations)
+    methods = list(dict.fromkeys(found.method for found in relations))
+    lines = [["similarity", *(_short(f"{CROSS}{method}") for method in methods)]]
+    lines += [[measure, *(found.get(method, "") for method in methods)] for measure, found in cells.items()]
+    return f"{_aligned(lines)}\n\n{relation.caution(relations)}"
 
 
 def _aligned(lines: list[list[str]], words: Container[int] = (0,)) -> str:
@@ -218,6 +261,11 @@ def _notes(scores: pd.DataFrame, about: About, protocols: Protocols) -> list[str
     notes.append(f"First protocol of each dataset ({', '.join(names)}) unless named; the best of a row in bold.")
     if crossed:
         notes.append(f"{', '.join(crossed)}: tuned so on another dataset and used as it is; mean over those datasets.")
+    if about.hybrid:
+        notes.append(f"hybrid_tuned is {about.hybrid}: the backbone, {HYBRIDS[about.hybrid]}.")
+    if counted := trained(scores):
+        parameters = ", ".join(f"{name} {count:,}" for name, count in counted.items())
+        notes.append(f"Trained parameters: {parameters}.")
     if lost := set_aside(scores):
         images = ", ".join(f"{dataset} {count:,} of {of:,}" for dataset, (count, of) in lost.items())
         notes.append(f"Images that could not be used: {images}; why is in data/manifests/<dataset>/quarantine.parquet.")

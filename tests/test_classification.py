@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from src import classification
 
@@ -16,12 +16,25 @@ def test_macro_f1_weighs_a_rare_label_like_a_frequent_one():
     assert classification.macro_f1(truth, predicted) == pytest.approx((10 / 11 + 0) / 2)
 
 
+def test_precision_is_of_what_was_answered_and_recall_of_what_was_asked():
+    truth, predicted = np.array(list("aaab")), np.array(list("aabb"))
+    assert classification.macro_precision(truth, predicted) == pytest.approx((1 + 1 / 2) / 2)
+    assert classification.macro_recall(truth, predicted) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_a_label_that_is_never_answered_has_no_precision_and_one_never_asked_no_recall():
+    truth, predicted = np.array(["a", "b"]), np.array(["a", "c"])
+    assert classification.macro_precision(truth, predicted) == pytest.approx(1 / 3)
+    assert classification.macro_recall(truth, predicted) == pytest.approx(1 / 3)
+
+
 @pytest.mark.parametrize("labels", [1, 2, 7, 60])
 def test_scores_agree_with_scikit_learn_also_where_a_label_is_only_asked_or_only_answered(labels):
     random = np.random.default_rng(labels)
     truth, predicted = random.integers(0, labels, 50).astype(str), random.integers(0, labels, 50).astype(str)
-    assert classification.accuracy(truth, predicted) == pytest.approx(accuracy_score(truth, predicted))
-    assert classification.macro_f1(truth, predicted) == pytest.approx(f1_score(truth, predicted, average="macro"))
+    found = [score(truth, predicted) for score in classification.SCORES.values()]
+    macro = precision_recall_fscore_support(truth, predicted, average="macro", zero_division=0)[:3]
+    assert found == pytest.approx([accuracy_score(truth, predicted), *macro])
 
 
 def test_the_probe_separates_what_a_plane_separates_and_answers_in_labels():

@@ -177,7 +177,7 @@ def test_some_strategies_only_run_just_what_they_need(clone: Clone) -> None:
     fresh.commit()
     stages = ran(fresh.dvc("exp", "run", "-S", "model=sample_clip", "-S", "strategies=[pretrained,top_tuned]"))
     assert {stage.split("@")[0] for stage in stages} == {
-        *("sample", "prepare", "weights", "extract", "top_tune", "retrieve", "evaluate", "report"),
+        *("sample", "prepare", "weights", "extract", "similarity", "top_tune", "retrieve", "evaluate", "report"),
     }
     summary = fresh.json("metrics/summary.json")
     assert summary["model"] == "sample_clip"

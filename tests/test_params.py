@@ -52,6 +52,39 @@ def test_a_misspelt_key_stops_the_run_and_names_the_nearest(raw: dict[str, Any])
     assert complaint(raw) == "params.yaml: top_tune.weight_decy is not a known key. Did you mean 'weight_decay'?"
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 5, "probe_epochs": 5}, "probe_epochs 5 leaves nothing of 5 epochs"),
+        ({"batch_size": 8, "accumulate": 5}, "accumulate 5 leaves less than two images of a batch of 8 in a part"),
+    ],
+)
+def test_a_training_that_cannot_take_place_is_refused(raw: dict[str, Any], changes: dict[str, int], words: str) -> None:
+    raw["fine_tune"] |= changes
+    assert words in complaint(raw)
+
+
+@pytest.mark.parametrize("section", ["top_tune", "fine_tune"])
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [("loss", "arcfase", "'arcface', 'proxy_anchor'"), ("sampler", "pks", "'balanced' or 'pk'")],
+)
+def test_an_unknown_loss_or_sampler_is_one_line_with_the_known_ones(
+    raw: dict[str, Any], section: str, key: str, value: str, words: str
+) -> None:
+    raw[section][key] = value
+    assert complaint(raw).startswith(f"params.yaml: {section}.{key} is '{value}': input should be '")
+    assert words in complaint(raw)
+
+
+@pytest.mark.parametrize("changes", [{"loss": "supcon"}, {"sampler": "pk"}])
+def test_a_batch_that_compares_images_has_room_for_two_labels(raw: dict[str, Any], changes: dict[str, str]) -> None:
+    raw["top_tune"] |= {"batch_size": 8, "images_per_label": 5}
+    assert parse(raw).top_tune.sampler == "auto"  # no matter where images are not compared
+    raw["top_tune"] |= changes
+    assert "batch_size 8 has no room for two labels of 5 images each" in complaint(raw)
+
+
 def test_a_misspelt_reader_option_names_its_dataset(raw: dict[str, Any]) -> None:
     raw["catalogue"]["mine"] = {**raw["catalogue"]["sample_cars"], "colums": {}}
     assert complaint(raw) == "params.yaml: catalogue.mine.colums is not a known key. Did you mean 'columns'?"
@@ -116,6 +149,8 @@ def test_a_model_that_cannot_be_trained_stops_any_strategy_that_would(raw: dict[
     parse(raw)
     raw["strategies"] = ["pretrained", "top_tuned"]
     parse(raw)
+    raw["strategies"] = ["pretrained", "hybrid_tuned"]
+    assert f"model '{model}' cannot be trained" in complaint(raw)
 
 
 def test_a_suite_names_datasets_of_the_catalogue(raw: dict[str, Any]) -> None:
@@ -196,3 +231,9 @@ def test_a_file_that_is_missing_or_not_yaml_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "- 1", "text"])
 def test_a_file_that_is_no_table_is_refused(content: str) -> None:
     assert "params.yaml" in complaint(yaml.safe_load(content))
+
+
+def test_an_unknown_hybrid_is_named_with_the_nearest(raw: dict[str, Any]) -> None:
+    raw["hybrid"]["method"] = "last_block"
+    assert complaint(raw).startswith("unknown hybrid.method 'last_block' in params.yaml; known: bitfit, interpolate")
+    assert complaint(raw).endswith("Did you mean 'last_blocks'?")

@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 FILES = ["dvc.yaml", "data/dvc.yaml", "models/dvc.yaml"]
-LIGHT = ["sample", "prepare", "evaluate", "report"]  # these start in about a second: no torch
+LIGHT = ["sample", "prepare", "similarity", "evaluate", "report"]  # these start in about a second: no torch
 NO_CODE = {"src/__init__.py", "src/stages/__init__.py"}
 SELF_DECLARED = {"chosen": {"model", "models"}}  # Params.chosen reads two keys
 
@@ -149,7 +149,7 @@ def test_light_stages_do_not_import_torch(name: str) -> None:
     assert ran.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["extract", "fine_tune", "cross_tune"])
+@pytest.mark.parametrize("name", ["extract", "fine_tune", "hybrid_tune", "interpolate", "hybrid_embed", "cross_tune"])
 def test_a_stage_that_embeds_cannot_reach_the_hub(name: str) -> None:
     """Its client reads HF_HUB_OFFLINE when it is first imported: src.command must come before any library."""
     code = (

@@ -8,6 +8,7 @@ import pytest
 from src import summary
 from src.errors import UserError
 from src.published import Comparison
+from src.relation import Relation
 
 PROTOCOLS = {"cars": ["phone", "studio"], "food": ["iconic"]}
 ABOUT = {"model": "m", "weights_sha256": "w", "protocol_version": 1}
@@ -134,6 +135,21 @@ def test_the_summary_is_an_aligned_table() -> None:
         assert absent not in text
 
 
+def test_classification_stands_in_one_table_where_labels_were_taught() -> None:
+    """Two datasets, of which only cars has queries with labels that were taught; cross-tuned ones have none."""
+    named = {"accuracy": 0.5, "macro_precision": 0.25, "macro_recall": 0.75, "macro_F1": 0.375, "images": 8}
+    top = METRICS["top_tuned"] | {"cars": METRICS["top_tuned"]["cars"] | {"classification": named}}
+    found = summary.scores({**METRICS, "top_tuned": top}, PROTOCOLS)
+    text = summary.markdown(found, TINY, PROTOCOLS)
+    at = text.index("## Classification in %, mean over datasets")
+    assert text[at:].splitlines()[2:6] == [
+        "strategy  | accuracy | macro precision | macro recall | macro F1",
+        "--------- | -------: | --------------: | -----------: | -------:",
+        "top_tuned |     50.0 |            25.0 |         75.0 |     37.5",
+        "",
+    ]
+
+
 def test_a_licence_that_is_not_commercial_is_told_below_the_title() -> None:
     text = summary.markdown(scores(), summary.About("m", "timm", "mae", "CC-BY-NC-4.0"), PROTOCOLS)
     assert text.startswith("# m: mMP@5 in %\n\n**Licence CC-BY-NC-4.0: not for commercial use.**\n\ndataset ")
@@ -152,6 +168,24 @@ def test_published_numbers_stand_beside_ours() -> None:
         "cars    | phone    | R@1    |  90.5 |      90.7 |   −0.2 | them / 2025",
         "food    | i        | MRR    | 100.0 |      50.0 |  +50.0 |",
     ]
+
+
+def test_what_similarity_told_is_a_table_with_a_caution() -> None:
+    found = [
+        Relation("top_tuned", "transfer", "all pairs", 6, 0.456, 0.034),
+        Relation("top_tuned", "cka", "all pairs", 6, -0.2, 0.2),
+        Relation("fine_tuned", "cka", "all pairs", 6, 0.3, 0.5),
+    ]
+    text = summary.markdown(scores(), TINY, PROTOCOLS, relations=found)
+    lines = text[text.index("## How far similarity tells the change by cross-tuning") :].splitlines()
+    assert lines[2:6] == [
+        "similarity          |      cross top |     cross fine",
+        "------------------- | -------------: | -------------:",
+        "transfer, all pairs | +0.46 (p 0.03) |",
+        "cka, all pairs      | −0.20 (p 0.20) | +0.30 (p 0.50)",
+    ]
+    assert lines[7].startswith("Spearman's rank correlation over 30 ordered pairs of 6 datasets,")
+    assert "similarity" not in summary.markdown(scores(), TINY, PROTOCOLS)
 
 
 def test_images_that_could_not_be_used_are_counted_where_there_are_any() -> None:

@@ -10,9 +10,12 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from src import summary
+from src import relation, summary
 from src.published import Comparison
+from src.relation import Relation
+from src.report.confusions import Confused
 from src.report.gallery import Gallery
+from src.words import HYBRIDS
 
 REASONS = {"worst": "among the worst", "gain": "gained most by tuning", "chance": "picked by chance"}
 MEANINGS = {
@@ -36,6 +39,7 @@ class Facts:
     queries: Mapping[tuple[str, str], tuple[int, int]]  # as `summary.counts`
     set_aside: Mapping[str, tuple[int, int]]  # as `summary.set_aside`
     published: Sequence[Comparison] = ()
+    relations: Sequence[Relation] = ()
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,17 @@ class Heat:
         return round(min(abs(gain) / self.deepest, 1), 2) if gain == gain else 0
 
 
-def render(facts: Facts, scores: pd.DataFrame, galleries: Mapping[str, Gallery], pictures: Mapping[Any, str]) -> str:
+def render(
+    facts: Facts,
+    scores: pd.DataFrame,
+    galleries: Mapping[str, Gallery],
+    pictures: Mapping[Any, str],
+    confused: Confused | None = None,
+) -> str:
     """metrics/report/index.html.
 
-    `scores` as made by `summary.scores`; `pictures`: (dataset, manifest row) -> data URI for all that galleries show.
+    `scores` as made by `summary.scores`; `pictures`: (dataset, manifest row) -> data URI for all that galleries show;
+    `confused` as made by `confusions.most`.
     Equal input gives equal text. Everything not made here is escaped.
     """
     headline = summary.table(scores, summary.HEADLINE)
@@ -65,20 +76,29 @@ def render(facts: Facts, scores: pd.DataFrame, galleries: Mapping[str, Gallery],
         headline=headline,
         mean=headline.mean(),
         more=_more(scores, facts.protocols),
+        related=relation.table(facts.relations),
+        caution=relation.caution(facts.relations) if facts.relations else "",
         heats=_heats(summary.transfer(scores), list(facts.protocols)),
         galleries={name: gallery for name, gallery in galleries.items() if gallery.cases},
         pictures=pictures,
+        confused=confused or {},
         reasons=REASONS,
-        meanings=MEANINGS,
+        meanings=MEANINGS | {"hybrid_tuned": HYBRIDS.get(facts.about.hybrid, "")},
+        trained=summary.trained(scores),
         sample_note=summary.SAMPLE_NOTE if any(name.startswith("sample_") for name in facts.protocols) else "",
     )
 
 
-def plots(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The tables that `dvc plots` draws: strategies (dataset, strategy, mMP@5), cross_tuning as `summary.transfer`."""
+def plots(scores: pd.DataFrame, similarity: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables that `dvc plots` draws.
+
+    strategies: dataset, strategy, mMP@5; cross_tuning: as `summary.transfer`; similarity: of these the pairs that
+    `similarity` (source, target, a column a measure) knows, with its measures beside.
+    """
     cells = summary.table(scores, summary.HEADLINE).round(6)
     long = cells.rename_axis("dataset").reset_index().melt("dataset", var_name="strategy", value_name=summary.HEADLINE)
-    return {"strategies": long, "cross_tuning": summary.transfer(scores)}
+    gains = summary.transfer(scores)
+    return {"strategies": long, "cross_tuning": gains, "similarity": gains.merge(similarity, on=["source", "target"])}
 
 
 def _environment() -> jinja2.Environment:
@@ -106,8 +126,8 @@ def _more(scores: pd.DataFrame, protocols: Mapping[str, Mapping[str, str]]) -> d
     others = summary.other_protocols({name: list(found) for name, found in protocols.items()})
     tables = {metric: summary.table(scores, metric) for metric in ("R@1", "mAP@R")}
     tables |= {f"{summary.HEADLINE}, protocol {name}": summary.table(scores, summary.HEADLINE, name) for name in others}
-    tables |= {"Classification accuracy": summary.table(scores, "accuracy", "classification")}
-    tables |= {"Classification macro F1": summary.table(scores, "macro_F1", "classification")}
+    for metric, title in summary.CLASSIFICATION.items():
+        tables[f"Classification {title}"] = summary.table(scores, metric, "classification")
     return {title: cells for title, cells in tables.items() if len(cells)}
 
 

@@ -16,6 +16,7 @@ from src.registry import lookup
 from src.words import STRATEGIES
 
 PROTOCOL_VERSION = 1  # of what the numbers mean: another definition, another version
+SHARED = {"weights_sha256": "backbones", "hybrid": "hybrids"}  # what a strategy has one of, and how people call several
 
 
 def main(strategy: str) -> None:
@@ -24,14 +25,13 @@ def main(strategy: str) -> None:
     lookup(dict.fromkeys(STRATEGIES), strategy, "strategy", "the command")
     store.tidy(paths.MANIFESTS, params.datasets)
     results: dict[Place, Means] = {}
-    tables, weights = [], set()
+    tables, origins = [], []
     for place in neighbors.places(strategy, params.datasets, params.cross_tune.methods):
-        results[place], of_queries, sha256 = score_place(params, strategy, place)
+        results[place], of_queries, made = score_place(params, strategy, place)
         tables.extend(of_queries)
-        weights |= sha256
-    if len(weights) > 1:
-        raise UserError(f"{paths.neighbors(strategy)} mixes neighbours of {len(weights)} backbones; run `dvc repro`")
-    about = {"model": params.model, "weights_sha256": weights.pop(), "strategy": strategy}
+        origins.extend(made)
+    about = {key: shared(origins, key, strategy) for key in SHARED if key in origins[0]}
+    about = {"model": params.model, **about, "strategy": strategy}
     summary = about | {"protocol_version": PROTOCOL_VERSION} | evaluation.nested(results)
     with store.whole_folder(paths.queries(strategy)) as folder:
         store.write_table(folder / "queries.parquet", pd.concat(tables, ignore_index=True))
@@ -40,24 +40,34 @@ def main(strategy: str) -> None:
     print(f"evaluate {strategy}: {params.model}, {evaluation.HEADLINE}", *evaluation.lines(results), sep="\n")
 
 
-def score_place(params: Params, strategy: str, place: Place) -> tuple[Means, list[pd.DataFrame], set[str]]:
-    """Means by protocol, a table a protocol with a row a query, and the weights that all of it descends from."""
+def score_place(params: Params, strategy: str, place: Place) -> tuple[Means, list[pd.DataFrame], list[dict[str, Any]]]:
+    """Means by protocol, a table a protocol with a row a query, and what the neighbours of each were made from."""
     table, manifest_sha256 = manifest.read(paths.manifest(place[-1]))
     folder = paths.neighbors(strategy, *place)
     expected: dict[str, Any] = {"model": params.model, "strategy": strategy, "manifest_sha256": manifest_sha256}
     means: Means = {}
-    tables, weights = [], set()
+    tables, origins = [], []
     for name, protocol in params.catalogue[place[-1]].protocols.items():
         found, about = neighbors.read(folder / f"{name}.safetensors", **expected)
         scores = evaluation.score(found)
         means[name] = evaluation.means(found, scores, len(manifest.sides(table, protocol, place[-1])[1]))
         tables.append(evaluation.query_table(strategy, place, name, table, found, scores))
-        weights.add(about["weights_sha256"])
+        origins.append(about)
     if (folder / "predictions.parquet").exists():
         means["classification"] = evaluation.classified(table, store.read_table(folder / "predictions.parquet"))
+    if "trained_parameters" in origins[0]:
+        means["training"] = {"trained_parameters": origins[0]["trained_parameters"]}
     if len(place) == 1:
         means["images"] = evaluation.intake(store.read_json(paths.manifest(place[0]) / "summary.json"))
-    return means, tables, weights
+    return means, tables, origins
+
+
+def shared(origins: list[dict[str, Any]], key: str, strategy: str) -> Any:
+    """What all neighbours were made from; a UserError where they differ."""
+    found = {origin.get(key) for origin in origins}
+    if len(found) > 1:
+        raise UserError(f"{paths.neighbors(strategy)} mixes neighbours of {len(found)} {SHARED[key]}; run `dvc repro`")
+    return found.pop()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tune all weights of the backbone on a dataset; interrupted, it continues after the last finished epoch.
+"""Tune all weights of the backbone on a dataset; interrupted, even killed, it continues where it was.
 
 python -m src.stages.fine_tune <dataset>
 
@@ -47,7 +47,8 @@ def main(dataset: str) -> None:
     photos = Photos(shards, backbone.preprocessing, workers(params.runtime), where)
     tuned = begin(backbone, photos, lesson, recipe, seed, where)
     print(f"{title}: {forecast(tuned, photos, lesson, recipe, len(table))}", file=sys.stderr)
-    curve = loop.fit(tuned, photos, lesson, recipe, seed, title, scratch / "snapshot.safetensors")
+    with curves.live(paths.curve("fine_tuned", dataset)) as log:
+        curve = loop.fit(tuned, photos, lesson, recipe, seed, title, scratch / "snapshot.safetensors", log)
 
     config = backbone.config | {"classes": lesson.classes, "recipe": asdict(recipe), "tuned_from": origin}
     config |= {"validation": curves.chosen(curve)}
@@ -55,7 +56,6 @@ def main(dataset: str) -> None:
         backbones.save(folder, backbone.network, config)
         tensors.write(folder / "classifier.safetensors", tuned.classifier.state_dict())
         encoder_sha256 = store.sha256(folder / backbones.WEIGHTS)
-    curves.write(paths.curve("fine_tuned", dataset), curve)
     vectors = embedding.embed_rows(backbone, shards, params.extract.precision, params.runtime, title, scratch)
     made |= {"strategy": "fine_tuned", "weights_sha256": origin, "encoder_sha256": encoder_sha256}
     made |= {"manifest_sha256": manifest_sha256, "classes": lesson.classes}

@@ -96,9 +96,11 @@ def line(dataset: str, summary: dict[str, Any], own_splits: bool, read: int, sec
     """The one line a stage leaves."""
     parts = ", ".join(f"{split or 'no split'} {n:,}" for split, n in summary["splits"].items())
     divided = "" if own_splits else "; no splits given, divided by label"
+    validation = summary["tuning"].get("val", 0)
+    cut = " cut from train" if validation and "val" not in summary["splits"] else ""
     return (
         f"prepare {dataset}: {summary['images']:,} images of {summary['labels']:,} labels ({parts}{divided}), "
-        f"validation {summary['tuning'].get('val', 0):,}, {summary['quarantined']:,} quarantined, "
+        f"validation {validation:,}{cut}, {summary['quarantined']:,} quarantined, "
         f"{read / seconds:,.0f} images/s, {seconds:.1f} s"
     )
 

@@ -5,15 +5,18 @@ and the tables that `dvc plots show` draws. Refuses a strategy that was made wit
 """
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import pandas as pd
 
-from src import command, images, manifest, neighbors, paths, published, store, summary
+from src import command, images, manifest, neighbors, paths, published, relation, store, summary
 from src.entries import Protocol, Published, ServiceModel
 from src.errors import UserError
 from src.params import Params, load
-from src.report import gallery, page
+from src.report import confusions, gallery, page
+
+CONFUSED = 3  # pairs of labels on the page, per dataset and strategy
 
 
 def main() -> None:
@@ -26,23 +29,30 @@ def main() -> None:
     protocols = {name: params.catalogue[name].protocols for name in params.datasets}
     names = {name: list(found) for name, found in protocols.items()}
     scores = summary.scores(metrics, names)
-    headline = summary.headline(metrics)
+    headline, trained = summary.headline(metrics), summary.trained(scores)
+    headline |= {"trained_parameters": trained} if trained else {}
     words = {name: {key: in_words(protocol) for key, protocol in found.items()} for name, found in protocols.items()}
-    about, beside = describe(params), published.compare(comparable(params), params.model, scores)
+    about, beside = describe(params, metrics), published.compare(comparable(params), params.model, scores)
     counts = summary.counts(scores), summary.set_aside(scores)
-    facts = page.Facts(about, headline["weights_sha256"], params.seed, words, *counts, beside)
+    similarity = read_similarity()
+    related = relation.relate(summary.transfer(scores), similarity)
+    facts = page.Facts(about, headline["weights_sha256"], params.seed, words, *counts, beside, related)
     galleries, pictures = read_galleries(params)
+    confused = read_confusions(params)
+    plots = page.plots(scores, similarity) | {"confusion": confused}
     with store.whole_folder(paths.REPORT) as part:
-        html = page.render(facts, scores, galleries, pictures)
+        html = page.render(facts, scores, galleries, pictures, confusions.most(confused, CONFUSED))
         (part / "index.html").write_text(html, encoding="utf-8")
         (part / "plots").mkdir()
-        for name, table in page.plots(scores).items():
+        for name, table in plots.items():
             table.to_csv(part / "plots" / f"{name}.csv", index=False, lineterminator="\n")
     with store.whole(paths.METRICS / "summary.md") as part:
-        part.write_text(summary.markdown(scores, about, names, beside), encoding="utf-8")
+        part.write_text(summary.markdown(scores, about, names, beside, related), encoding="utf-8")
     store.write_json(paths.SUMMARY, headline)
     for found in beside:
         print(published.line(params.model, found))
+    for line in relation.lines(related):
+        print(line)
     print(f"report: {', '.join(metrics)} on {len(names)} datasets, page of {len(html) / 1e6:.1f} MB in {paths.REPORT}")
 
 
@@ -58,11 +68,20 @@ def read_metrics(params: Params) -> dict[str, Any]:
     return metrics
 
 
-def describe(params: Params) -> summary.About:
-    """The chosen model; of an embedding service, whose it is."""
+def read_similarity() -> pd.DataFrame:
+    """How alike the datasets are to the backbone, a row an ordered pair."""
+    path = paths.SIMILARITY / "similarity.csv"
+    if not path.exists():
+        raise UserError(f"{path} is missing; run `dvc repro` (or `dvc pull`)")
+    return pd.read_csv(path)
+
+
+def describe(params: Params, metrics: Mapping[str, Any]) -> summary.About:
+    """The chosen model, of an embedding service whose it is; and the hybrid that was tuned, if any."""
     chosen = params.chosen
     library = chosen.service if isinstance(chosen, ServiceModel) else chosen.library
-    return summary.About(params.model, library, chosen.checkpoint, chosen.licence)
+    hybrid = metrics.get("hybrid_tuned", {}).get("hybrid", "")
+    return summary.About(params.model, library, chosen.checkpoint, chosen.licence, hybrid)
 
 
 def comparable(params: Params) -> list[Published]:
@@ -75,6 +94,18 @@ def in_words(protocol: Protocol) -> str:
     same = protocol.query == protocol.gallery
     who = f"{protocol.query}, leave-one-out" if same else f"{protocol.query} → {protocol.gallery}"
     return f"{who}, own {protocol.exclude_same} ignored" if protocol.exclude_same else who
+
+
+def read_confusions(params: Params) -> pd.DataFrame:
+    """What every classifier takes for what, with the columns of `confusions`; empty where no label can be known."""
+    tables = [pd.DataFrame(columns=confusions.COLUMNS)]
+    for strategy, dataset in product(params.strategies, params.datasets):
+        path = paths.neighbors(strategy, dataset) / "predictions.parquet"
+        if path.exists():
+            said, labels = store.read_table(path), manifest.read(paths.manifest(dataset))[0]["label"]
+            counted = confusions.count(labels.to_numpy(dtype=str)[said["row"]], said["predicted"].to_numpy(dtype=str))
+            tables.append(counted.assign(strategy=strategy, dataset=dataset)[confusions.COLUMNS])
+    return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
 def read_galleries(params: Params) -> tuple[dict[str, gallery.Gallery], Mapping[Any, str]]:

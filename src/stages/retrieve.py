@@ -23,6 +23,8 @@ from src.words import STRATEGIES
 
 Embeddings = NDArray[np.float32]
 
+TRAINING = ("hybrid", "trained_parameters")  # what a sidecar may say of it, for the metrics file
+
 
 def main(strategy: str) -> None:
     """Every dataset, or every ordered pair of them for `cross_tuned`."""
@@ -83,7 +85,7 @@ def search(out: Path, params: Params, strategy: str, place: tuple[str, ...]) -> 
     embeddings, sidecar = store.read_embeddings(folder, manifest_sha256)
     check_lengths(embeddings, folder)
     about = {key: sidecar[key] for key in ("model", "weights_sha256", "manifest_sha256")}
-    about |= {"strategy": strategy, "depth": depth}
+    about |= {key: sidecar[key] for key in TRAINING if key in sidecar} | {"strategy": strategy, "depth": depth}
     played = params.catalogue[place[-1]].protocols
     with store.whole_folder(out) as part:
         for name, protocol in played.items():

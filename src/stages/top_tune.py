@@ -1,63 +1,75 @@
 """Tune a small head on a dataset's pretrained embeddings.  python -m src.stages.top_tune <dataset>
 
 Trains on the rows that the manifest gives to tuning = train, keeps the epoch that is best on its val rows, and writes
-the head, its learning curve, and the embedding and predicted label of every image.
+the head, its learning curve, and the embedding and predicted label of every image. With `top_tune.search` the
+hyper-parameters are searched first, and every trial is written down; interrupted, it continues after the last one.
 """
 
-from collections.abc import Iterator
+import shutil
+from dataclasses import asdict
+from pathlib import Path
 from time import perf_counter
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Generator, Tensor
 
 from src import command, device, manifest, paths, store
-from src.params import load
-from src.tuning import classifiers, curves, heads, lessons, loop
-from src.tuning.lessons import Rows
+from src.params import Params, load
+from src.tuning import classifiers, curves, frozen, heads, lessons, loop, search, study
+from src.tuning.frozen import Frozen
+from src.tuning.lessons import Lesson
+from src.tuning.recipes import Recipe
+
+SMALL = 512  # images in a batch; below, two threads are no faster, and one gives the same bits on any machine
+SHAPE = {"layers", "dropout", "sharpness", "search"}  # what is no part of the recipe
 
 
 def main(dataset: str) -> None:
-    """Read manifest and frozen embeddings; train; write head, curve, embeddings, predictions, and what it cost."""
-    start, params = perf_counter(), load()
-    torch.set_num_threads(1)  # two are no faster on layers this small, and one gives the same bits on any machine
+    """Read manifest and frozen embeddings; search, train; write head, curve, trials, embeddings, predictions, cost."""
+    start, params, title = perf_counter(), load(), f"top_tune {dataset}"
+    where, seed = device.choose(params.runtime), loop.draw(params.seed, "top_tune", dataset)
+    if params.top_tune.batch_size < SMALL:
+        torch.set_num_threads(1)
     table, manifest_sha256 = manifest.read(paths.manifest(dataset))
-    frozen, sidecar = store.read_embeddings(paths.embeddings("pretrained", dataset), manifest_sha256)
-    lesson = lessons.read(table, dataset)
-    options = params.top_tune.model_dump()
-    config = {"head": "mlp", "dim": frozen.shape[1]}
-    config |= {"layers": options.pop("layers"), "dropout": options.pop("dropout"), "classes": lesson.classes}
+    vectors, sidecar = store.read_embeddings(paths.embeddings("pretrained", dataset), manifest_sha256)
+    lesson, feed = lessons.read(table, dataset), Frozen(vectors, where)
 
-    seed = loop.draw(params.seed, "top_tune", dataset)
-    loop.sow(seed)
-    tuned = heads.build(config)
-    heads.standardise(tuned.encoder, frozen[lesson.train])
-    curve = loop.fit(tuned, feed(frozen), lesson, loop.Recipe(**options), seed, f"top_tune {dataset}")
+    recipe = Recipe(**params.top_tune.model_dump(exclude=SHAPE))
+    config = frozen.config(feed, lesson, params.top_tune.layers, params.top_tune.dropout, params.top_tune.sharpness)
+    key = store.fingerprint(sidecar, params.top_tune.model_dump(), seed, str(where), store.code_fingerprint())
+    scratch = store.scratch("top_tune", key)
+    rows = explore(params, feed, lesson, recipe, seed, scratch / "study.json")
+    if rows:
+        config, recipe = search.settle(feed, lesson, recipe, study.best(rows)["point"])
+    with curves.live(paths.curve("top_tuned", dataset)) as log:
+        tuned, curve = frozen.train(feed, lesson, config, recipe, seed, title, log)
 
-    config |= {"recipe": options, "validation": curves.chosen(curve), "weights_sha256": sidecar["weights_sha256"]}
+    tuned.cpu()
+    config |= {"recipe": asdict(recipe), "validation": curves.chosen(curve, recipe.select)}
+    config |= {"weights_sha256": sidecar["weights_sha256"]}
     with store.whole_folder(paths.tuned("top_tuned", dataset)) as folder:
         heads.save(folder, tuned, config)
+        store.write_json(folder / "study.json", rows)
         encoder_sha256 = store.sha256(folder / heads.WEIGHTS)
-    curves.write(paths.curve("top_tuned", dataset), curve)
-    embeddings, place = heads.embed(tuned.encoder, frozen), paths.embeddings("top_tuned", dataset)
+    study.write(paths.trials(dataset), rows)
+    embeddings, place = heads.embed(tuned.encoder, vectors), paths.embeddings("top_tuned", dataset)
     made = {"strategy": "top_tuned", "encoder_sha256": encoder_sha256, "classes": lesson.classes}
     store.write_embeddings(place, embeddings, heads.descend(sidecar, made))
     store.write_array(place / "predictions.npy", classifiers.predict(tuned.classifier, embeddings))
-    cost = loop.cost(lesson, curve, perf_counter() - start) | device.hardware(torch.device("cpu"))
+    epochs = [*curve, *({} for row in rows for _ in row["along"])]
+    cost = loop.cost(lesson, epochs, perf_counter() - start) | {"trials": len(rows)} | device.hardware(where)
     store.write_json(paths.cost("top_tune", dataset) / "cost.json", cost)
-    print(
-        f"top_tune {dataset}: {curves.describe(curve)}, {len(lesson.train):,} training images, {cost['seconds']:.1f} s"
-    )
+    shutil.rmtree(scratch, ignore_errors=True)
+    kept = f"best of {len(rows)} trials, " if rows else ""
+    kept += curves.describe(curve, recipe.select)
+    print(f"{title}: {kept}, {len(lesson.train):,} training images, {cost['seconds']:.1f} s")
 
 
-def feed(frozen: NDArray[np.float32]) -> loop.Feed:
-    """Rows of the frozen embeddings; there is nothing to vary."""
-
-    def give(parts: list[Rows], _: Generator | None) -> Iterator[Tensor]:
-        return (torch.from_numpy(frozen[part]) for part in parts)
-
-    return give
+def explore(params: Params, feed: Frozen, lesson: Lesson, recipe: Recipe, seed: int, path: Path) -> list[study.Row]:
+    """The trials of the search that params ask for; none where it is off."""
+    if not params.top_tune.search:
+        return []
+    plan = search.Plan(**params.top_tune.search.model_dump())
+    return search.explore(feed, lesson, recipe, plan, seed, path)
 
 
 if __name__ == "__main__":

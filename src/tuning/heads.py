@@ -17,6 +17,7 @@ from src.tuning.classifiers import CosineClassifier, Tuned
 
 WEIGHTS, CONFIG = "head.safetensors", "config.json"
 BLOCK = 8192  # rows at once through a head
+SLOPE = 0.01  # of activations below zero
 
 
 class Standardise(nn.Module):
@@ -42,13 +43,14 @@ class Standardise(nn.Module):
 
 
 def mlp(dim: int, layers: Sequence[int], dropout: float) -> nn.Sequential:
-    """Standardise, then Linear, BatchNorm, ReLU a layer, with dropout between layers: [B, dim] -> [B, layers[-1]].
+    """Standardise, then Linear, BatchNorm, LeakyReLU a layer, dropout between layers: [B, dim] -> [B, layers[-1]].
 
-    The embedding is taken after BatchNorm and ReLU: without them it scored 0.03 mMP@5 less.
+    The embedding is taken after norm and activation: without them it scored 0.03 mMP@5 less. With a plain ReLU all
+    units were silent for one real photo in thousands, which then had no direction.
     """
     parts: list[nn.Module] = [Standardise(dim)]
     for width in layers:
-        parts += [nn.Linear(dim, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout)]
+        parts += [nn.Linear(dim, width), nn.BatchNorm1d(width), nn.LeakyReLU(SLOPE), nn.Dropout(dropout)]
         dim = width
     return nn.Sequential(*parts[:-1])
 
@@ -67,7 +69,8 @@ def build(config: dict[str, Any]) -> Tuned:
     """Head and classifier with random weights. The config names `head`, `dim`, `layers`, `dropout`, `classes`."""
     head = lookup(HEADS, config["head"], "head", CONFIG)
     encoder = head(config["dim"], config["layers"], config["dropout"])
-    return Tuned(encoder, CosineClassifier(config["layers"][-1], len(config["classes"])))
+    classifier = CosineClassifier(config["layers"][-1], len(config["classes"]), config.get("sharpness", 1.0))
+    return Tuned(encoder, classifier)
 
 
 def save(folder: Path, tuned: Tuned, config: dict[str, Any]) -> None:
@@ -90,15 +93,10 @@ def load(folder: Path) -> tuple[Tuned, dict[str, Any]]:
 
 @torch.inference_mode()
 def embed(head: nn.Module, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The head's embeddings of frozen ones: [N, D] -> [N, layers[-1]] of length 1; equal rows stay equal to the bit.
-
-    A UserError where all units of the last layer are silent, which happens to very narrow ones.
-    """
+    """The head's embeddings of frozen ones: [N, D] -> [N, layers[-1]] of length 1; equal rows stay equal to the bit."""
     rows = np.array(embeddings)
     _, first, place = np.unique(rows.view(f"V{rows[0].nbytes}"), return_index=True, return_inverse=True)
     vectors = torch.cat([head(block) for block in torch.from_numpy(rows[first]).split(BLOCK)])
-    if silent := int((vectors == 0).all(dim=1).sum()):
-        raise UserError(f"the head gives {silent} of {len(vectors)} images no direction; widen its last layer")
     return F.normalize(vectors).numpy()[place.reshape(-1)]
 
 

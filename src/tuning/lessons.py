@@ -1,5 +1,6 @@
 """Floor 2. What a manifest gives a tuning to learn from, and to choose by."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,11 @@ class Lesson:
     targets: Rows
     validation: Rows
     validation_codes: Rows
+    image_ids: Sequence[str] = ()  # of every manifest row, for messages
+
+    def names(self, part: Rows) -> list[str]:
+        """What to call training images, given their places in `train`: their ids where these are known."""
+        return [self.image_ids[row] if len(self.image_ids) else f"row {row}" for row in self.train[part]]
 
 
 def read(table: pd.DataFrame, place: str) -> Lesson:
@@ -34,4 +40,4 @@ def read(table: pd.DataFrame, place: str) -> Lesson:
     unseen = sorted(set(labels[validation]) - set(classes))
     code = {label: number for number, label in enumerate([*classes, *unseen])}
     codes = np.array([code.get(label, -1) for label in labels], np.int64)
-    return Lesson(classes, train, codes[train], validation, codes[validation])
+    return Lesson(classes, train, codes[train], validation, codes[validation], table["image_id"].tolist())

@@ -1,4 +1,4 @@
-"""Floor 2. The one training loop of both tunings: AdamW, warm-up and cosine, the best epoch chosen on validation."""
+"""Floor 2. The one training loop of every tuning: warm-up and cosine, the best epoch chosen on validation."""
 
 import copy
 import hashlib
@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
-from torch.optim import AdamW
+from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
 
 from src.errors import UserError
 from src.progress import bar
 from src.registry import lookup
-from src.tuning import snapshots
-from src.tuning.classifiers import Tuned
-from src.tuning.curves import Curve, best_epoch
+from src.tuning import memory, optimisers, samplers, snapshots
+from src.tuning.averaging import Average
+from src.tuning.classifiers import Tuned, batch_norms
+from src.tuning.curves import Curve, Log, best_epoch, unlogged
 from src.tuning.lessons import Lesson, Rows
 from src.tuning.losses import LOSSES
-from src.tuning.snapshots import State
+from src.tuning.recipes import Recipe
+from src.tuning.snapshots import Keeper, State
 
-CLIP = 3.0  # largest norm of the gradient
+PROBE = 10  # times as fast as with the encoder learns a classifier alone
 MEASURED_STEPS = 3
 BLOCK = 1024  # validation queries compared at once
 
@@ -35,95 +37,129 @@ BLOCK = 1024  # validation queries compared at once
 Feed = Callable[[list[Rows], Generator | None], Iterator[Tensor]]
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Hyper-parameters of a training; `warmup` is a share of all steps, `patience` counts epochs."""
-
-    lr: float
-    weight_decay: float
-    epochs: int
-    patience: int
-    batch_size: int
-    label_smoothing: float
-    warmup: float = 0.1
-    precision: str = "fp32"
-    loss: str = "cross_entropy"
-
-
 def fit(
-    tuned: Tuned, feed: Feed, lesson: Lesson, recipe: Recipe, seed: int, title: str, snapshot: Path | None = None
+    tuned: Tuned,
+    feed: Feed,
+    lesson: Lesson,
+    recipe: Recipe,
+    seed: int,
+    title: str,
+    snapshot: Path | None = None,
+    log: Log = unlogged,
 ) -> Curve:
-    """Train in place, leave the best epoch in `tuned`, and give a row an epoch.
+    """Train in place, leave the best epoch in `tuned`, and give a row an epoch; `log` gets each as it is finished.
 
-    The best epoch has the highest validation mMP@5, then accuracy, then comes first; training stops `patience` epochs
-    after it. Where validation has nothing to measure, the last epoch counts.
-    Every epoch has a seed of its own, so a run that continues from `snapshot` ends where an unbroken one does.
+    The best epoch has the highest validation mMP@5, then accuracy (or the other way round: `recipe.select`), then comes
+    first; training stops `patience` epochs after it. Where validation has nothing to measure, the last epoch counts.
+    Every epoch has a seed of its own and a snapshot the generators within it, so a run that continues from `snapshot`
+    ends where an unbroken one does. With `recipe.ema` the averaged weights are what is measured and left.
     """
-    state = State(tuned, adamw(tuned, recipe))
+    arrange(tuned, recipe)
+    state = State(tuned, optimisers.build(tuned, recipe), accumulate=recipe.accumulate)
+    state.average = Average(tuned, recipe.ema) if recipe.ema else None
     if snapshot:
         snapshots.resume(snapshot, state)
-        if state.curve:
-            print(f"{title}: continues after epoch {len(state.curve)}", file=sys.stderr)
-    size = sum(map(len, shuffle(len(lesson.train), recipe.batch_size, seed)))  # images an epoch trains on
+        if state.curve or state.losses:
+            print(f"{title}: continues after epoch {len(state.curve)}, step {len(state.losses)}", file=sys.stderr)
+    keeper, judged = Keeper(snapshot, state), state.average.model if state.average else tuned
+    for row in state.curve:
+        log(row)
+    size = sum(map(len, samplers.batches(lesson.targets, recipe, seed)))  # images an epoch trains on
     with bar(recipe.epochs * size, title) as progress:
-        progress.update(len(state.curve) * size)
+        progress.update(len(state.curve) * size + len(state.losses) * recipe.batch_size)
         while not finished(state.curve, recipe):
-            row = train_epoch(state, feed, lesson, recipe, seed, progress)
-            row |= validate(tuned, feed, lesson, recipe.batch_size)
-            state.curve.append(row)
-            if best_epoch(state.curve) == len(state.curve):
-                state.best = {name: tensor.clone() for name, tensor in tuned.state_dict().items()}
-            if snapshot:
-                snapshots.save(snapshot, state)
+            row = train_epoch(keeper, feed, lesson, recipe, seed, progress)
+            row |= validate(judged, feed, lesson, recipe.batch_size)
+            state.curve, state.losses = [*state.curve, row], []
+            log(row)
+            if best_epoch(state.curve, recipe.select) == len(state.curve):
+                state.best = {name: tensor.clone() for name, tensor in judged.state_dict().items()}
+            keeper.save()
             progress.set_postfix({key: row[key] for key in ("epoch", "loss", "validation mMP@5")}, refresh=False)
     tuned.load_state_dict(state.best)
     tuned.eval()
     return state.curve
 
 
-def adamw(model: nn.Module, recipe: Recipe) -> AdamW:
-    """AdamW; biases, norms and other 1-D parameters do not decay."""
-    decays = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": decays, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return AdamW(groups, lr=recipe.lr)
+def arrange(tuned: Tuned, recipe: Recipe) -> Tuned:
+    """The model, as the recipe wants its norms and its memory."""
+    if recipe.frozen_batch_norm:
+        tuned.still = batch_norms(tuned.encoder)
+    if recipe.gradient_checkpointing:
+        memory.checkpoint(tuned.encoder)
+    return tuned
 
 
 def train_epoch(
-    state: State, feed: Feed, lesson: Lesson, recipe: Recipe, seed: int, progress: "tqdm[Any]"
+    keeper: Keeper, feed: Feed, lesson: Lesson, recipe: Recipe, seed: int, progress: "tqdm[Any]"
 ) -> dict[str, Any]:
-    """One pass over the training rows; gives the epoch's number, its mean loss and its last learning rate."""
-    model, epoch = state.model.train(), len(state.curve)
+    """One pass over the training rows, or what is left of it; gives the epoch's number, mean loss, last learning rate.
+
+    In an epoch of the probe the encoder stands still, as in evaluation.
+    """
+    state, model, epoch = keeper.state, keeper.state.model.train(), len(keeper.state.curve)
+    probing = epoch < recipe.probe_epochs
+    if probing:
+        model.encoder.eval()
     device = next(model.parameters()).device
-    loss_of = lookup(LOSSES, recipe.loss, "loss")
     generator = sow(draw(seed, epoch), device)
-    parts = shuffle(len(lesson.train), recipe.batch_size, draw(seed, epoch))
-    losses = []
-    for step, (part, inputs) in enumerate(zip(parts, feed([lesson.train[p] for p in parts], generator), strict=True)):
-        rate = recipe.lr * schedule((epoch * len(parts) + step + 1) / (recipe.epochs * len(parts)), recipe.warmup)
-        for group in state.optimiser.param_groups:
-            group["lr"] = rate
-        with arithmetic(recipe.precision, device):
-            logits = model(inputs)
+    parts = samplers.batches(lesson.targets, recipe, draw(seed, epoch))
+    first = len(state.losses)
+    if first:
+        snapshots.redraw(state.chance, generator)
+    batches = feed([lesson.train[part] for part in parts[first:]], generator)
+    for step, (part, inputs) in enumerate(zip(parts[first:], batches, strict=True), first):
+        rate = rate_at(recipe, epoch, step, len(parts))
+        optimisers.set_rate(state.optimiser, rate)
         targets = torch.from_numpy(lesson.targets[part]).to(device)
-        loss = loss_of(logits.float(), targets, recipe.label_smoothing)
-        if not torch.isfinite(loss):
-            raise UserError(_diverged(epoch + 1, step + 1, lesson.train[part], rate))
-        state.optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        attempt = partial(learn, model, inputs, targets, recipe, probing)
+        loss, state.accumulate = memory.in_parts(attempt, state.accumulate, len(part))
+        norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip or math.inf)
+        if not (math.isfinite(loss) and torch.isfinite(norm)):
+            raise UserError(_diverged(epoch, step, loss, rate, lesson.names(part)))
         state.optimiser.step()
-        losses.append(loss.item())
+        if state.average:
+            state.average.update(model, epoch * len(parts) + step + 1)
+        state.losses.append(loss)
+        keeper.after_step(generator)
         progress.update(len(part))
-    return {"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 6), "lr": float(f"{rate:.6g}")}
+    rate = rate_at(recipe, epoch, len(parts) - 1, len(parts))
+    return {"epoch": epoch + 1, "loss": round(float(np.mean(state.losses)), 6), "lr": float(f"{rate:.6g}")}
 
 
-def _diverged(epoch: int, step: int, rows: Rows, rate: float) -> str:
-    which = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")
+def learn(model: Tuned, inputs: Tensor, targets: Tensor, recipe: Recipe, probing: bool, parts: int) -> float:
+    """Gradients of a batch whose images go through the network in `parts` parts, of two or more; gives its loss.
+
+    The loss sees the batch as a whole, so one over pairs sees every pair. In return each part is computed twice, the
+    second time on the way back, when the others need no memory (GradCache, arXiv 2101.06983).
+    """
+    model.zero_grad()
+    pieces = inputs.tensor_split(min(parts, max(len(inputs) // memory.LEAST, 1)))
+    encode = model.encoder if len(pieces) == 1 else partial(checkpoint, model.encoder, use_reentrant=False)
+    with arithmetic(recipe.precision, inputs.device), torch.set_grad_enabled(not probing):
+        embeddings = torch.cat([encode(piece) for piece in pieces])
+    loss_of = lookup(LOSSES, recipe.loss, "loss")
+    with arithmetic(recipe.precision, inputs.device):
+        loss = loss_of(embeddings.float(), model.classifier, targets, recipe.label_smoothing)
+    loss.backward()
+    return loss.item()
+
+
+def _diverged(epoch: int, step: int, loss: float, rate: float, names: list[str]) -> str:
+    what = "gradient" if math.isfinite(loss) else "loss"
+    which = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return (
-        f"the loss is not a number at epoch {epoch}, step {step} (learning rate {rate:.3g}, manifest rows {which}); "
+        f"the {what} is not a number at epoch {epoch + 1}, step {step + 1} (learning rate {rate:.3g}, images {which}); "
         "try a tenth of the learning rate, or look at these images"
     )
+
+
+def rate_at(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
+    """Learning rate of a step, both from 0: the probe's epochs rise and fall for themselves, and so do the others."""
+    probing = epoch < recipe.probe_epochs
+    first, last = (0, recipe.probe_epochs) if probing else (recipe.probe_epochs, recipe.epochs)
+    share = schedule(((epoch - first) * steps + step + 1) / ((last - first) * steps), recipe.warmup)
+    return recipe.lr * share * (PROBE if probing else 1)
 
 
 def arithmetic(precision: str, device: torch.device) -> torch.autocast:
@@ -132,8 +168,9 @@ def arithmetic(precision: str, device: torch.device) -> torch.autocast:
 
 
 def finished(curve: Curve, recipe: Recipe) -> bool:
-    """Whether all epochs are done or the best one lies `patience` epochs back."""
-    return len(curve) == recipe.epochs or len(curve) - best_epoch(curve) >= recipe.patience
+    """Whether all epochs are done, or best one and probe lie `patience` epochs back."""
+    best = max(best_epoch(curve, recipe.select), recipe.probe_epochs)
+    return len(curve) == recipe.epochs or len(curve) - best >= recipe.patience
 
 
 def schedule(progress: float, warmup: float) -> float:
@@ -141,13 +178,6 @@ def schedule(progress: float, warmup: float) -> float:
     if progress < warmup:
         return progress / warmup
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))
-
-
-def shuffle(count: int, batch_size: int, seed: int) -> list[Rows]:
-    """A permutation of range(count) in full batches; the rest waits for another epoch (small batches upset norms)."""
-    steps = max(count // batch_size, 1)
-    order = np.random.default_rng(seed).permutation(count)[: steps * batch_size]
-    return np.array_split(order, steps)
 
 
 def split(rows: Rows, batch_size: int) -> list[Rows]:
@@ -197,15 +227,20 @@ def mmp5(embeddings: Tensor, codes: Tensor) -> float | None:
 
 def seconds_per_image(tuned: Tuned, feed: Feed, lesson: Lesson, recipe: Recipe) -> float:
     """Of training, measured on a few steps of a copy, the first not counted; a third of it is the forward pass."""
-    trial = copy.deepcopy(tuned).train()
-    parts = split(np.resize(lesson.train, (MEASURED_STEPS + 1) * recipe.batch_size), recipe.batch_size)
-    stamps = []
-    for inputs in feed(parts, sow(0, next(trial.parameters()).device)):
-        with arithmetic(recipe.precision, inputs.device):
-            logits = trial(inputs)
-        logits.float().sum().backward()
-        stamps.append(time.perf_counter())
-    return (stamps[-1] - stamps[0]) / MEASURED_STEPS / recipe.batch_size
+    trial = arrange(copy.deepcopy(tuned), recipe).train()
+
+    def measure(parts: int) -> float:
+        size = max(recipe.batch_size // parts, 1)
+        rows = split(np.resize(lesson.train, (MEASURED_STEPS + 1) * size), size)
+        stamps = []
+        for inputs in feed(rows, sow(0, next(trial.parameters()).device)):
+            with arithmetic(recipe.precision, inputs.device):
+                logits = trial(inputs)
+            logits.float().sum().backward()
+            stamps.append(time.perf_counter())
+        return (stamps[-1] - stamps[0]) / MEASURED_STEPS / size
+
+    return memory.in_parts(measure, recipe.accumulate, recipe.batch_size)[0]
 
 
 def cost(lesson: Lesson, curve: Curve, seconds: float) -> dict[str, Any]:
@@ -223,5 +258,7 @@ def draw(*parts: object) -> int:
 def sow(seed: int, device: torch.device | str = "cpu") -> Generator:
     """Seed torch's own generators (weights, dropout), and give another one, on `device`, for augmentation."""
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # 5 % of a step, and nothing reads it unwritten
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.manual_seed(seed)
     return Generator(device).manual_seed(seed)

@@ -27,6 +27,8 @@ class Photos:
 
     def __call__(self, parts: list[Rows], generator: Generator | None) -> Iterator[Tensor]:
         """Batches in order, decoded ahead by threads; augmented when a generator is given."""
+        if not parts:
+            return
         assert len({len(part) for part in parts[:-1]}) <= 1, "only the last part may be shorter"
         for batch in images.ahead(self.pixels, np.concatenate(parts), len(parts[0]), self.workers):
             pixels = torch.from_numpy(batch).to(self.device)

@@ -1,6 +1,7 @@
 """The page: what it says, and what it can never do."""
 
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from typing import Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 
 from src import summary
 from src.published import Comparison
+from src.relation import Relation
 from src.report import page
 from src.report.gallery import Case, Gallery, Ranking
 
@@ -40,7 +42,11 @@ def values(mmp: float) -> dict[str, Any]:
 
 
 def render(
-    datasets: tuple[str, ...] = ("cars", "food"), label: str = "a", licence: str = "MIT", published: bool = False
+    datasets: tuple[str, ...] = ("cars", "food"),
+    label: str = "a",
+    licence: str = "MIT",
+    published: bool = False,
+    relations: Sequence[Relation] = (),
 ) -> str:
     protocols = {name: ["phone"] for name in datasets}
     metrics: dict[str, Any] = {
@@ -54,11 +60,13 @@ def render(
     about = summary.About("tiny", "timm", f"tiny_vit.{label}", licence)
     beside = [Comparison("cars", "phone", "R@1", 0.5, 0.507, f"them, {label}")] if published else []
     lost = {"cars": (1234, 5000), "food": (1, 9)} if published else {}
-    facts = page.Facts(about, "0123456789abcdef" * 4, 7, words, summary.counts(scores), lost, beside)
+    facts = page.Facts(about, "0123456789abcdef" * 4, 7, words, summary.counts(scores), lost, beside, relations)
     rankings = (Ranking("pretrained", (1, 2), (True, False), 1), Ranking("top_tuned", (2, 1), (False, True), 1))
     gallery = Gallery((Case(0, "worst", rankings),), dict.fromkeys((0, 1, 2), (label, "")))
     pictures = {(name, row): "data:image/jpeg;base64,AAAA" for name in datasets for row in (0, 1, 2)}
-    return page.render(facts, scores, dict.fromkeys(datasets, gallery), pictures)
+    taken: list[Any] = [{"label": label, "predicted": f"not {label}", "images": 2, "of": 3}]
+    confused: Any = {"cars": {"pretrained": taken, "top_tuned": []}}
+    return page.render(facts, scores, dict.fromkeys(datasets, gallery), pictures, confused)
 
 
 def test_the_page_is_well_formed_and_knows_only_quiet_tags() -> None:
@@ -116,6 +124,12 @@ def test_small_changes_stay_pale() -> None:
     assert [heat.depth(gain) for gain in (0.0, -0.005, 0.05, float("nan"))] == [0, 0.1, 1, 0]
 
 
+def test_what_a_classifier_takes_for_what_is_counted_and_none_is_said() -> None:
+    text = render()
+    assert "<td><bdi>a</bdi> → <bdi>not a</bdi> <b>2 of 3</b></td>" in text
+    assert "<td>none</td>" in text
+
+
 def test_provenance_is_on_the_page() -> None:
     text = render()
     assert "0123456789ab</code>, seed 7" in text
@@ -145,10 +159,21 @@ def test_only_sample_datasets_bring_the_warning() -> None:
 
 def test_plot_tables_have_the_columns_that_the_templates_name() -> None:
     metrics = {"pretrained": {"cars": {"p": values(0.5)}}, "top_tuned": {"cars": {"p": values(0.6)}}}
-    tables = page.plots(summary.scores(metrics, {"cars": ["p"]}))
+    alike = pd.DataFrame(columns=["source", "target", "cka", "frechet", "transfer"])
+    tables = page.plots(summary.scores(metrics, {"cars": ["p"]}), alike)
     assert tables["strategies"].to_dict("list") == {
         "dataset": ["cars", "cars"],
         "strategy": ["pretrained", "top_tuned"],
         "mMP@5": [0.5, 0.6],
     }
     assert list(tables["cross_tuning"].columns) == ["method", "source", "target", "gain"]
+    assert list(tables["similarity"].columns) == ["method", "source", "target", "gain", "cka", "frechet", "transfer"]
+
+
+def test_what_similarity_told_stands_below_the_heat_maps_where_it_was_measured() -> None:
+    assert "known before" not in render()
+    text = render(relations=[Relation("top_tuned", "transfer", "all pairs", 6, 0.456, 0.034)])
+    at = text.index("Could it have been known before?")
+    assert text.index('class="heat"') < at
+    assert '<th scope="row">transfer, all pairs</th><td class="number">+0.46 (p 0.03)</td>' in text[at:]
+    assert "over 30 ordered pairs of 6 datasets" in text[at:]

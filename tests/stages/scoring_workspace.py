@@ -73,6 +73,7 @@ def build(strategy: str = "pretrained", **changes: Any) -> None:
     for dataset in ("one", "two"):
         write_manifest(dataset)
     for place in neighbors.places(strategy, ["one", "two"], ["top_tuned", "fine_tuned"]):
-        folder = write_embeddings(strategy, *place, classes=["jam", "tea"])
-        if strategy in ("top_tuned", "fine_tuned"):
+        training = {"hybrid": "lora", "trained_parameters": 12} if strategy == "hybrid_tuned" else {}
+        folder = write_embeddings(strategy, *place, classes=["jam", "tea"], **training)
+        if strategy in ("top_tuned", "fine_tuned", "hybrid_tuned"):
             store.write_array(folder / "predictions.npy", np.ones(len(PHOTOS), np.int64))

@@ -42,7 +42,8 @@ def test_metrics_are_means_over_queries_that_have_something_to_find():
         "queries_without_relevant": 1,
         "gallery": 3,
     }
-    assert found["one"]["classification"] == {"accuracy": 1.0, "macro_F1": 1.0, "images": 2}
+    scores = dict.fromkeys(["accuracy", "macro_precision", "macro_recall", "macro_F1"], 1.0)
+    assert found["one"]["classification"] == {**scores, "images": 2}
 
 
 def test_every_dataset_says_how_many_images_it_holds_and_how_many_could_not_be_used():
@@ -64,8 +65,15 @@ def test_the_file_says_what_it_was_made_from_and_its_headline_is_the_first_proto
 
 def test_a_classifier_that_always_answers_tea_is_right_for_half_and_has_a_third_of_macro_f1():
     build("top_tuned")
-    found = score("top_tuned")
-    assert found["two"]["classification"] == {"accuracy": 0.5, "macro_F1": 0.333333, "images": 2}
+    found = score("top_tuned")["two"]["classification"]
+    assert found == {"accuracy": 0.5, "macro_precision": 0.25, "macro_recall": 0.5, "macro_F1": 0.333333, "images": 2}
+
+
+def test_a_hybrid_is_named_and_has_its_trained_parameters_beside_its_scores():
+    build("hybrid_tuned")
+    found = score("hybrid_tuned")
+    assert list(found)[:4] == ["model", "weights_sha256", "hybrid", "strategy"] and found["hybrid"] == "lora"
+    assert found["two"]["training"] == {"trained_parameters": 12} and "accuracy" in found["two"]["classification"]
 
 
 def test_cross_tuned_nests_method_source_target_and_has_a_mean_for_each_method():

@@ -1,11 +1,16 @@
 """The stage fine_tune on 48 photos of 16 pixels."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tuning_workspace import backbone, digests, params, photos, run, table
+from tuning_workspace import ROOT, backbone, digests, params, photos, run, table
 
 from src import backbones, embedding, store, tensors
 from src.images import Shards
@@ -26,6 +31,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     photos(tmp_path, "one", table())
     backbone(tmp_path / "models/backbone")
     return tmp_path
+
+
+def python(root: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Code in a process of its own, in the workspace."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(root)}
+    return subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True)
 
 
 def test_network_curve_embeddings_predictions_and_cost_are_written(
@@ -49,7 +60,7 @@ def test_network_curve_embeddings_predictions_and_cost_are_written(
     classifier.load_state_dict(tensors.read(root / "models/fine_tuned/one/classifier.safetensors")[0])
     predictions = np.load(place / "predictions.npy")
     assert np.array_equal(predictions, classifiers.predict(classifier, vectors)) and len(predictions) == len(rows)
-    assert len((root / "metrics/curves/fine_tuned/one.csv").read_text().splitlines()) == 1 + 3
+    assert len((root / "metrics/curves/fine_tuned/one/plots/metrics/lr.tsv").read_text().splitlines()) == 1 + 3
     assert store.read_json(root / "data/cost/fine_tune/one/cost.json")["images"] == 3 * 24
     said = capsys.readouterr()
     assert said.out.startswith("fine_tune one: epoch ")
@@ -65,26 +76,47 @@ def test_all_weights_are_trained(root: Path) -> None:
     assert same == []
 
 
-def test_a_killed_run_continues_in_another_process_to_the_same_bytes(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+# Saves after every step; dies at a step, or with half a snapshot written.
+KILLED = """
+import os, signal
+from src.stages import fine_tune
+from src.tuning import optimisers, snapshots
+
+def die(*_): os.kill(os.getpid(), signal.SIGKILL)
+
+def after(count, work, then):
+    def counted(*given, left=[count]):
+        left[0] -= 1
+        return work(*given) if left[0] >= 0 else then(*given)
+    return counted
+
+def write_half(path, *_):
+    path.with_name(path.name + ".half").write_bytes(b"half")
+    die()
+
+snapshots.SECONDS, snapshots.SHARE = 0, 1e9
+{}
+fine_tune.main("one")
+"""
+AT_STEP = "optimisers.set_rate = after({}, optimisers.set_rate, die)"
+IN_SNAPSHOT = "snapshots.files.write = after({}, snapshots.files.write, write_half)"
+
+
+def test_killed_at_any_step_again_and_again_it_ends_with_the_same_bytes(
+    root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    params(root, **QUICK, fine_tune__ema=0.9, fine_tune__accumulate=2, fine_tune__probe_epochs=1)
     fine_tune.main("one")
     whole = digests(root / "models") | digests(root / "data")
-    seen, validate = [], loop.validate
-
-    def dying(*given):
-        seen.append(given)
-        if len(seen) == 2:  # the second epoch is trained and not yet written down
-            raise KeyboardInterrupt
-        return validate(*given)
-
-    monkeypatch.setattr(loop, "validate", dying)
-    with pytest.raises(KeyboardInterrupt):
-        fine_tune.main("one")
-    ran = run(root, "fine_tune", "one")
-    assert ran.returncode == 0
-    assert "fine_tune one: continues after epoch 1" in ran.stderr
+    shutil.rmtree(root / "models/fine_tuned")
+    # 3 epochs of 3 steps: killed at the second step of the first epoch, then while step 5 is written down
+    for dying in (AT_STEP.format(1), IN_SNAPSHOT.format(4)):
+        assert python(root, KILLED.format(dying)).returncode == -signal.SIGKILL
+        assert not (root / "models/fine_tuned").exists()
+    fine_tune.main("one")
+    assert "fine_tune one: continues after epoch 1, step 1" in capsys.readouterr().err
     assert digests(root / "models") | digests(root / "data") == whole
+    assert not any((root / ".scratch/fine_tune").iterdir())
 
 
 def test_a_long_training_says_how_to_do_without(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +140,7 @@ def test_a_loss_that_is_no_number_stops_with_one_line_that_names_the_rows(root: 
     ran = run(root, "fine_tune", "one")
     assert ran.returncode == 1
     assert "error: " in ran.stderr and "not a number at epoch 1, step " in ran.stderr
-    assert "manifest rows " in ran.stderr and "Traceback" not in ran.stderr
+    assert ", images image" in ran.stderr and "Traceback" not in ran.stderr
     assert not (root / "models/fine_tuned").exists()
 
 

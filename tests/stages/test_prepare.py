@@ -77,7 +77,10 @@ def test_a_folder_of_photos_becomes_a_manifest_and_shards(capsys: pytest.Capture
     assert [shards[row] for row in range(len(table))] == [files[file] for file in table["file"]]
     printed = capsys.readouterr()
     assert printed.out.count("\n") == 1
-    assert "50 images of 5 labels (test 20, train 30; no splits given, divided by label), validation 6" in printed.out
+    assert (
+        "50 images of 5 labels (test 20, train 30; no splits given, divided by label), validation 6 cut from train, "
+        in printed.out
+    )
     assert printed.err == ""
 
 
@@ -134,10 +137,11 @@ def test_validation_holds_out_labels_where_the_queries_labels_are_unseen() -> No
     assert train.loc[train["tuning"] == "val", "label"].nunique() == 2
 
 
-def test_a_validation_folder_is_the_validation() -> None:
+def test_a_validation_folder_is_the_validation(capsys: pytest.CaptureFixture[str]) -> None:
     table = run(album(3, 4, "train/") | album(3, 2, "valid/") | album(3, 2, "test/"))
     assert (table["tuning"] == table["split"].replace("test", "")).all()
     assert summary()["splits"] == {"test": 6, "train": 12, "val": 6}
+    assert ", validation 6, " in capsys.readouterr().out
 
 
 def test_broken_photos_are_set_aside_and_counted() -> None:

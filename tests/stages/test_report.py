@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from report_workspace import ALL, MODEL, ROOT, build, changed_params
 
-from src import paths, store
+from src import manifest, paths, store
 from src.errors import UserError
 from src.stages import report
 
@@ -52,7 +53,26 @@ def test_a_second_run_writes_the_same_bytes() -> None:
         "index.html",
         "strategies.csv",
         "cross_tuning.csv",
+        "confusion.csv",
+        "similarity.csv",
     }
+
+
+def test_what_the_classifiers_take_for_what_is_a_table_for_dvc_plots_and_the_worst_of_it_on_the_page() -> None:
+    build(strategies=ALL[:2])
+    report.main()
+    plots = paths.REPORT / "plots/confusion.csv"
+    assert plots.read_text() == "strategy,dataset,label,predicted,images,of\n" and "taken for others" not in page()
+    rows = manifest.rows(manifest.read(paths.manifest("sample_food"))[0], "split", "query")[:4]
+    said = pd.DataFrame({"row": rows, "predicted": ["food-000", "food-005", "food-001", "food-001"]})
+    store.write_table(paths.neighbors("top_tuned", "sample_food") / "predictions.parquet", said)
+    report.main()
+    assert plots.read_text().splitlines()[1:] == [
+        "top_tuned,sample_food,food-000,food-000,1,2",
+        "top_tuned,sample_food,food-000,food-005,1,2",
+        "top_tuned,sample_food,food-001,food-001,2,2",
+    ]
+    assert "<bdi>food-000</bdi> → <bdi>food-005</bdi> <b>1 of 2</b>" in page()
 
 
 def test_the_page_needs_no_network_and_no_script() -> None:
@@ -108,6 +128,32 @@ def test_a_strategy_that_was_not_asked_for_is_left_out_and_removed() -> None:
     assert ">fine_tuned<" not in page()
 
 
+def test_what_similarity_told_of_cross_tuning_is_printed_and_stands_in_both_reports(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    build(datasets=["sample_cars", "sample_food", "sample_shelf"])
+    report.main()
+    told = capsys.readouterr().out.splitlines()[:4]
+    for line, method in zip(told[::2], ("top_tuned", "fine_tuned"), strict=True):
+        assert line.startswith(
+            f"similarity ~ change by cross-tuning, {method}, all pairs: transfer "
+        ) and line.endswith("6 pairs")
+    rho = re.findall(r"[+−]\d\.\d\d \(p \d\.\d\d\)", "".join(told))
+    assert len(rho) == 12
+    for text in (page(), (paths.METRICS / "summary.md").read_text()):
+        assert all(cell in text for cell in rho)
+        assert "over 6 ordered pairs of 3 datasets" in text
+    points = (paths.REPORT / "plots/similarity.csv").read_text().splitlines()
+    assert points[0] == "method,source,target,gain,cka,frechet,transfer" and len(points) == 1 + 2 * 6
+
+
+def test_similarity_says_nothing_of_two_datasets_or_without_cross_tuning() -> None:
+    for choice in ({}, {"datasets": ["sample_cars", "sample_food", "sample_shelf"], "strategies": ALL[:3]}):
+        build(**choice)
+        report.main()
+        assert "known before" not in page() and "similarity" not in (paths.METRICS / "summary.md").read_text()
+
+
 PUBLISHED = {"model": MODEL, "dataset": "sample_cars", "protocol": "phone", "metric": "R@1", "value": 0.25}
 
 
@@ -149,6 +195,19 @@ def test_the_licence_of_the_model_and_unusable_images_are_told() -> None:
         assert "Licence CC-BY-NC-4.0: not for commercial use." in text
         assert "Images that could not be used: sample_food 3 of 100" in text
         assert "sample supervised, licence CC-BY-NC-4.0" in re.sub("<[^>]+>", "", text)
+
+
+def test_the_hybrid_is_named_with_its_trained_parameters() -> None:
+    build(strategies=["pretrained", "hybrid_tuned"])
+    report.main()
+    summary = store.read_json(paths.SUMMARY)
+    assert summary["trained_parameters"] == {"hybrid_tuned": 1234}
+    assert list(summary["gain"]) == ["hybrid_tuned"]
+    text = (paths.METRICS / "summary.md").read_text()
+    assert "- hybrid_tuned is lora: the backbone, thin matrices trained beside its weights (LoRA).\n" in text
+    assert "- Trained parameters: hybrid_tuned 1,234.\n" in text
+    assert "<dd>hybrid_tuned 1,234; of the encoder" in page()
+    assert page().count("thin matrices trained beside its weights (LoRA)") == 2  # below its figure, and how it was done
 
 
 def test_an_embedding_service_is_told_by_its_name() -> None:

@@ -37,10 +37,10 @@ def test_head_curve_embeddings_predictions_and_cost_are_written(root: Path, caps
     right = np.array(sidecar["classes"])[predictions] == rows["label"].to_numpy(dtype=str)
     assert right[rows["tuning"] == "train"].mean() > 0.7  # 1 in 6 by chance
 
-    curve = pd.read_csv(root / "metrics/curves/top_tuned/one.csv")
+    curve = pd.read_csv(root / "metrics/curves/top_tuned/one/plots/metrics/validation/mMP@5.tsv", sep="\t")
     config = store.read_json(root / "models/top_tuned/one/config.json")
-    kept = curve[curve["epoch"] == config["validation"]["epoch"]].iloc[0]
-    assert kept["validation mMP@5"] == config["validation"]["mMP@5"] == curve["validation mMP@5"].max()
+    kept = curve[curve["step"] == config["validation"]["epoch"]].iloc[0]
+    assert kept["mMP@5"] == config["validation"]["mMP@5"] == curve["mMP@5"].max()
     cost = store.read_json(root / "data/cost/top_tune/one/cost.json")
     assert cost["seconds"] > 0 and cost["images"] == cost["epochs"] * 24
     assert capsys.readouterr().out.startswith("top_tune one: epoch ")
@@ -62,6 +62,43 @@ def test_a_second_process_writes_the_same_bytes_and_another_seed_does_not(root: 
     params(root, **QUICK, seed=1)
     top_tune.main("one")
     assert digests(root / "models")["top_tuned/one/head.safetensors"] != first["top_tuned/one/head.safetensors"]
+
+
+def test_with_a_search_the_best_trial_is_trained_and_all_are_written_down(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params(root, **QUICK, top_tune__search={"trials": 3, "epochs": 2, "repeats": 1})
+    top_tune.main("one")
+    trials, config = (
+        pd.read_csv(root / "metrics/trials/one.csv"),
+        store.read_json(root / "models/top_tuned/one/config.json"),
+    )
+    assert trials["trial"].tolist() == [1, 2, 3] and trials["steps"].tolist() == [2, 2, 2]
+    best = trials.loc[trials["score"].idxmax()]
+    assert config["dropout"] == best["dropout"] and config["layers"][-1] == 2 ** best["dim"]
+    assert config["recipe"]["momentum"] == best["momentum"] and config["recipe"]["epochs"] == 8
+    assert len(store.read_json(root / "models/top_tuned/one/study.json")) == 3
+    cost = store.read_json(root / "data/cost/top_tune/one/cost.json")
+    assert cost["trials"] == 3 and cost["epochs"] > 6 and cost["images"] == cost["epochs"] * 24
+    assert "top_tune one: best of 3 trials, epoch" in capsys.readouterr().out
+
+    first = digests(root / "models") | digests(root / "data") | digests(root / "metrics")
+    assert run(root, "top_tune", "one").returncode == 0
+    assert digests(root / "models") | digests(root / "data") | digests(root / "metrics") == first
+
+
+def test_without_a_search_the_table_of_trials_is_empty(root: Path) -> None:
+    top_tune.main("one")
+    assert pd.read_csv(root / "metrics/trials/one.csv").empty
+    assert store.read_json(root / "models/top_tuned/one/study.json") == []
+
+
+def test_a_search_with_nothing_to_choose_by_stops_with_one_clear_line(root: Path) -> None:
+    params(root, **QUICK, top_tune__search="on")
+    write_pretrained(root, "one", table().replace({"tuning": {"val": ""}}))
+    ran = run(root, "top_tune", "one")
+    assert ran.returncode == 1 and ran.stderr.count("\n") == 1
+    assert ran.stderr.startswith("error: top_tune.search: there are no validation images that share a label")
 
 
 def test_one_training_label_stops_with_one_clear_line_and_writes_nothing(root: Path) -> None:

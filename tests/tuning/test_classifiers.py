@@ -16,9 +16,22 @@ def test_logits_are_scaled_cosines_whatever_the_lengths() -> None:
     assert torch.allclose(logits, classifier.scale * torch.tensor([[1.0, 0.0], [0.6, 0.8]]))
 
 
+def test_logits_of_a_product_in_bf16_are_float32_and_nearly_the_same() -> None:
+    torch.manual_seed(0)
+    classifier, embeddings = CosineClassifier(64, 10), torch.randn(5, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = classifier(embeddings)
+    assert rough.dtype == torch.float32 and not torch.equal(rough, classifier(embeddings))
+    assert torch.allclose(rough, classifier(embeddings), atol=0.02)
+
+
 def test_the_scale_grows_with_the_number_of_classes() -> None:
     scales = [CosineClassifier(2, classes).scale for classes in (2, 10, 101, 11318)]
     assert scales == pytest.approx([3, 3.107, 6.513, 13.200], abs=1e-3)
+
+
+def test_sharpness_multiplies_the_scale() -> None:
+    assert CosineClassifier(2, 101, sharpness=2.0).scale == pytest.approx(2 * CosineClassifier(2, 101).scale)
 
 
 def test_an_imprinted_class_points_at_the_mean_of_its_images() -> None:
@@ -54,3 +67,8 @@ def test_what_is_still_keeps_its_statistics_in_training_and_still_learns() -> No
     tuned(torch.tensor([[5.0, 1.0], [7.0, 3.0]])).sum().backward()
     assert not living.running_mean.eq(0.3).any() and folded.running_mean.eq(0).all()
     assert folded.weight.grad is not None
+
+
+def test_all_batch_norms_of_a_network_are_found() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1), nn.Sequential(nn.BatchNorm2d(1), nn.LayerNorm(1)))
+    assert classifiers.batch_norms(network) == [network[1], network[2][0]]

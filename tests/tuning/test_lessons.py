@@ -1,5 +1,8 @@
 """What a manifest gives to learn from."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -8,7 +11,7 @@ from src.tuning import lessons
 
 
 def table(*rows: tuple[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["label", "tuning"])
+    return pd.DataFrame(rows, columns=["label", "tuning"]).assign(image_id=[f"photo{n}" for n in range(len(rows))])
 
 
 def test_rows_teach_or_choose_by_their_tuning_column() -> None:
@@ -26,6 +29,12 @@ def test_labels_that_tuning_never_sees_are_no_classes() -> None:
 def test_a_label_with_one_training_image_is_a_class_like_any_other() -> None:
     lesson = lessons.read(table(("a", "train"), ("b", "train"), ("b", "train")), "toy")
     assert lesson.targets.tolist() == [0, 1, 1] and len(lesson.validation) == 0
+
+
+def test_training_images_are_called_by_their_ids_where_these_are_known() -> None:
+    lesson = lessons.read(table(("a", "val"), ("a", "train"), ("b", "train")), "toy")
+    assert lesson.names(np.array([1, 0])) == ["photo2", "photo1"]
+    assert replace(lesson, image_ids=()).names(np.array([1, 0])) == ["row 2", "row 1"]
 
 
 @pytest.mark.parametrize(
