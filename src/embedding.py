@@ -21,7 +21,7 @@ from src.backbones import PACKAGES, Backbone
 from src.errors import UserError
 from src.images import Pixels, Preprocessing, Rows, Shards
 from src.params import RuntimeParams
-from src.progress import bar
+from src.progress import bar, duration
 from src.runtime import workers
 
 Embeddings = NDArray[np.float32]
@@ -122,7 +122,7 @@ def embed_rows(
         return encode(network, images.batches(shards, rows, how, TRIED, workers(runtime)), how, precision, device)
 
     if len(left) > 16 * TRIED and (seconds := estimate(run, left)) > LONG:
-        print(f"{title}: {len(left):,} images, about {in_words(seconds)} here", file=sys.stderr)
+        print(f"{title}: {len(left):,} images, about {duration(seconds)} here", file=sys.stderr)
     embeddings = np.empty((len(shards), backbone.config["dim"]), np.float32)
     with watched(len(left), title, meter or Meter()) as done:
         for chunk in chunks:
@@ -144,18 +144,6 @@ def estimate(run: Callable[[Rows], Embeddings], rows: Rows) -> float:
     start = perf_counter()
     run(rows[:TRIED])
     return (perf_counter() - start) / TRIED * len(rows)
-
-
-def in_words(seconds: float) -> str:
-    """A duration, as exactly as an estimate deserves.
-
-    >>> [in_words(seconds) for seconds in (44.4, 600, 9000)]
-    ['44 s', '10 min', '2 h 30 min']
-    """
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def spans(count: int, batch_size: int) -> list[range]:

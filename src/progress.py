@@ -25,3 +25,15 @@ def bar(total: int, title: str, unit: str = "images") -> "tqdm[Any]":
         leave=False,
         dynamic_ncols=True,
     )
+
+
+def duration(seconds: float) -> str:
+    """A time, as exactly as an estimate deserves.
+
+    >>> [duration(seconds) for seconds in (44.4, 600, 9000)]
+    ['44 s', '10 min', '2 h 30 min']
+    """
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

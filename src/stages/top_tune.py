@@ -9,12 +9,13 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import torch
 
 from src import command, device, manifest, paths, store
 from src.params import Params, load
-from src.tuning import classifiers, curves, frozen, heads, lessons, loop, search, study
+from src.tuning import classifiers, curves, frozen, heads, hybrids, lessons, loop, search, study
 from src.tuning.frozen import Frozen
 from src.tuning.lessons import Lesson
 from src.tuning.recipes import Recipe
@@ -52,7 +53,8 @@ def main(dataset: str) -> None:
         encoder_sha256 = store.sha256(folder / heads.WEIGHTS)
     study.write(paths.trials(dataset), rows)
     embeddings, place = heads.embed(tuned.encoder, vectors), paths.embeddings("top_tuned", dataset)
-    made = {"strategy": "top_tuned", "encoder_sha256": encoder_sha256, "classes": lesson.classes}
+    made: dict[str, Any] = {"strategy": "top_tuned", "encoder_sha256": encoder_sha256, "classes": lesson.classes}
+    made |= {"trained_parameters": hybrids.trained_parameters(tuned.encoder)}
     store.write_embeddings(place, embeddings, heads.descend(sidecar, made))
     store.write_array(place / "predictions.npy", classifiers.predict(tuned.classifier, embeddings))
     epochs = [*curve, *({} for row in rows for _ in row["along"])]

@@ -8,6 +8,7 @@ import sys
 from src import command, licences, paths
 from src.entries import Model, ServiceModel
 from src.params import Params, load
+from src.progress import duration
 
 
 def main() -> None:
@@ -42,19 +43,8 @@ def _fetch(params: Params, model: Model) -> dict[str, object]:
     print(f"weights {params.model}: {made['checkpoint']} from {made['source']}, {size}, {made['licence']}")
     if device.choose(params.runtime).type == "cpu":
         took = backbones.seconds(backbones.load(paths.BACKBONE))
-        print(f"weights {params.model}: {took:.2g} s an image here: 1,000 images take about {_span(1000 * took)}")
+        print(f"weights {params.model}: {took:.2g} s an image here: 1,000 images take about {duration(1000 * took)}")
     return made
-
-
-def _span(seconds: float) -> str:
-    """A time as people say it.
-
-    >>> _span(42), _span(350), _span(9000)
-    ('42 s', '6 min', '2.5 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 if __name__ == "__main__":

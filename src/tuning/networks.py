@@ -11,6 +11,7 @@ from src import backbones, embedding, store, tensors
 from src.backbones import Backbone
 from src.images import Shards
 from src.params import RuntimeParams
+from src.progress import duration
 from src.tuning import classifiers, loop
 from src.tuning.classifiers import CosineClassifier, Tuned
 from src.tuning.lessons import Lesson
@@ -57,7 +58,7 @@ def forecast(tuned: Tuned, feed: Feed, lesson: Lesson, recipe: Recipe, images: i
     trained, looked_at = recipe.epochs * len(lesson.train), recipe.epochs * len(lesson.validation) + images
     seconds = loop.seconds_per_image(tuned, feed, lesson, recipe) * (trained + looked_at / 3)
     words = f"{len(lesson.train):,} training images x {recipe.epochs} epochs, at most about"
-    return seconds, f"{words} {embedding.in_words(seconds)} here"
+    return seconds, f"{words} {duration(seconds)} here"
 
 
 def save(folder: Path, network: nn.Module, classifier: CosineClassifier, config: dict[str, Any]) -> str:

@@ -119,14 +119,14 @@ def test_killed_at_any_step_again_and_again_it_ends_with_the_same_bytes(
     assert not any((root / ".scratch/fine_tune").iterdir())
 
 
-def test_a_long_training_says_how_to_do_without(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_training_says_how_to_do_without(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(loop, "seconds_per_image", lambda *_: 40.0)
-    given = loop.Recipe(0.1, 0.1, epochs=3, patience=3, batch_size=8, label_smoothing=0.1)
-    lesson = fine_tune.lessons.read(table(), "one")
+    fine_tune.main("one")
     # 3 x 24 training images, a third of 3 x 12 validation images and of 48 to embed: 100 x 40 s
-    said = fine_tune.forecast(None, None, lesson, given, 48)
-    expected = "24 training images x 3 epochs, at most about 67 min here; without fine-tuning: "
-    assert said == expected + "dvc exp run -S 'strategies=[pretrained,top_tuned]'"
+    expected = "fine_tune one: 24 training images x 3 epochs, at most about 67 min here; without fine-tuning: "
+    assert expected + "dvc exp run -S 'strategies=[pretrained,top_tuned]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("given", "taken"), [("auto", 3e-3), (0.1, 0.1)])
