@@ -42,7 +42,7 @@ lint: $(VENV)/ready-dev
 
 # dvc exp show has a column for each of some 1,500 metrics; these are the ones of metrics/summary.json
 experiments: $(VENV)/ready  ## the headline of every experiment
-	@dvc exp show --no-pager --drop '.*' --keep '^Experiment$$|summary.json:model$$|^model$$|mMP@5\.(pretrained|top_tuned|fine_tuned|cross_tuned)'
+	@dvc exp show --no-pager --drop '.*' --keep '^Experiment$$|summary.json:(model|seconds)$$|^model$$|^hybrid.method$$|^seed$$|summary.*(mMP@5|trained_parameters)\.'
 
 sample-backbones: $(VENV)/ready  ## train the three sample backbones anew (minutes) into models/sample/checkpoints/
 	@dvc repro models/sample/dvc.yaml
