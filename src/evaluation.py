@@ -1,12 +1,12 @@
 """Floor 2. From neighbours to numbers: every metric of every query, their means by place, and lines for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from src import classification, metrics
+from src import classification, metrics, unions
 from src.neighbors import Neighbors
 
 HEADLINE = "mMP@5"
@@ -54,16 +54,28 @@ def query_table(
 
 
 def nested(results: Mapping[Place, Means]) -> dict[str, Any]:
-    """Results by place, and before them the mean headline: of the strategy, or of each method of `cross_tuned`."""
+    """Results by place, and before them the mean headline: of the strategy, or of each method of `cross_tuned`.
+
+    That of a method is over pairs of datasets; a merged source has one of its own, over the datasets that judge it.
+    """
+    datasets = list(dict.fromkeys(place[-1] for place in results))
     headlines: dict[Place, list[float]] = {}
     for place, found in results.items():
-        headlines.setdefault(place[:-2], []).append(next(iter(found.values()))[HEADLINE])
+        if (branch := mean_of(place, datasets)) is not None:
+            headlines.setdefault(branch, []).append(next(iter(found.values()))[HEADLINE])
     tree: dict[str, Any] = {}
-    for method, values in headlines.items():
-        inside(tree, method)["mean"] = {HEADLINE: rounded(float(np.mean(values)))}
+    for branch, values in headlines.items():
+        inside(tree, branch)["mean"] = {HEADLINE: rounded(float(np.mean(values)))}
     for place, found in results.items():
         inside(tree, place).update(found)
     return tree
+
+
+def mean_of(place: Place, datasets: Sequence[str]) -> Place | None:
+    """The branch whose mean headline a place is part of; None for one that does not judge its merged source."""
+    if len(place) == 1 or place[-2] in datasets:
+        return place[:-2]
+    return place[:-1] if place[-1] in unions.judges(place[-2], datasets) else None
 
 
 def inside(tree: dict[str, Any], place: Place) -> dict[str, Any]:

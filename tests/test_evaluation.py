@@ -39,6 +39,16 @@ def test_headlines_are_the_mean_of_first_protocols_and_cross_tuned_has_one_a_met
     assert crossed["top_tuned"]["cars"]["food"]["phone"]["mMP@5"] == 0.1
 
 
+def test_a_merged_source_is_no_part_of_its_methods_mean_and_is_judged_by_what_it_has_not_seen() -> None:
+    pairs = {("cars", "food"): 0.1, ("food", "cars"): 0.3}
+    merged = {("all", "cars"): 0.5, ("all", "food"): 0.7, ("all_but_food", "cars"): 0.9, ("all_but_food", "food"): 0.4}
+    results = {("top_tuned", *pair): {"phone": {"mMP@5": value}} for pair, value in (pairs | merged).items()}
+    tree = evaluation.nested(results)["top_tuned"]
+    assert tree["mean"] == {"mMP@5": 0.2}
+    assert tree["all"]["mean"] == {"mMP@5": 0.6} and tree["all_but_food"]["mean"] == {"mMP@5": 0.4}
+    assert tree["all_but_food"]["cars"]["phone"]["mMP@5"] == 0.9
+
+
 def test_predictions_are_held_against_the_labels_of_their_rows() -> None:
     table = pd.DataFrame({"label": ["tea", "jam", "tea", "egg"]})
     predictions = pd.DataFrame({"row": [0, 3], "predicted": ["tea", "jam"]})
