@@ -22,7 +22,7 @@ from src.progress import bar
 from src.registry import lookup
 from src.tuning import memory, optimisers, samplers, snapshots
 from src.tuning.averaging import Average
-from src.tuning.classifiers import Tuned, batch_norms
+from src.tuning.classifiers import Tuned, batch_norms, multiply
 from src.tuning.curves import Curve, Log, best_epoch, unlogged
 from src.tuning.lessons import Lesson, Rows
 from src.tuning.losses import LOSSES
@@ -215,7 +215,7 @@ def mmp5(embeddings: Tensor, codes: Tensor) -> float | None:
     relevant = codes.bincount()[codes] - 1
     total, depth = 0.0, min(5, len(codes) - 1)
     for block in torch.arange(len(codes), device=codes.device).split(BLOCK):
-        similarity = embeddings[block] @ embeddings.T
+        similarity = multiply(embeddings[block], embeddings)
         similarity[torch.arange(len(block)), block] = -torch.inf  # never oneself
         hits = codes[similarity.topk(depth).indices] == codes[block, None]
         counted = relevant[block].clamp(max=5)
