@@ -23,7 +23,7 @@ from src.params import Params, load
 from src.registry import lookup
 from src.runtime import workers
 from src.stages import fine_tune, top_tune
-from src.tuning import curves, frozen, heads, hybrids, lessons, loop, networks, search, study, union
+from src.tuning import curves, frozen, heads, hybrids, loop, networks, search, study, union
 from src.tuning.curves import Curve, Log
 from src.tuning.frozen import Frozen
 from src.tuning.lessons import Lesson
@@ -70,13 +70,12 @@ def main(recipe: str, source: str) -> None:
 def prepare(params: Params, recipe: str, source: str, members: list[str]) -> Task:
     """The lesson of all members, and a place for unfinished work that depends on everything that is read."""
     title, where = f"merged_tune {recipe} {source}", device.choose(params.runtime)
-    table = union.join({name: manifest.read(paths.manifest(name))[0] for name in members})
+    lesson = union.read({name: manifest.read(paths.manifest(name))[0] for name in members}, source)
     seed = loop.draw(params.seed, "merged_tune", recipe, source)
     sidecars = [store.read_json(paths.embeddings("pretrained", name) / "sidecar.json") for name in members]
     options = getattr(params, recipe).model_dump(), params.chosen.model_dump()
     key = store.fingerprint(title, sidecars, options, seed, str(where), store.code_fingerprint())
-    lesson, scratch = lessons.read(table, source), store.scratch("merged_tune", key)
-    return Task(title, source, members, lesson, params, seed, where, scratch)
+    return Task(title, source, members, lesson, params, seed, where, store.scratch("merged_tune", key))
 
 
 def tune_head(task: Task, log: Log) -> tuple[Recipe, Curve, list[study.Row]]:

@@ -210,13 +210,18 @@ def encode(tuned: Tuned, feed: Feed, rows: Rows, batch_size: int) -> Tensor:
 
 @torch.inference_mode()
 def validate(tuned: Tuned, feed: Feed, lesson: Lesson, batch_size: int) -> dict[str, float | None]:
-    """mMP@5 of the validation rows, each asking the others, and accuracy over those whose label was trained."""
+    """mMP@5 of the validation rows, each asking the others of its part, and accuracy over those with a trained label.
+
+    Of several parts (datasets) mMP@5 is the mean, however many images each has.
+    """
     scores: dict[str, float | None] = {"validation mMP@5": None, "validation accuracy": None}
     if len(lesson.validation):
         embeddings = encode(tuned, feed, lesson.validation, batch_size)
         codes = torch.from_numpy(lesson.validation_codes).to(embeddings.device)
         known = codes < len(lesson.classes)
-        scores["validation mMP@5"] = mmp5(embeddings, codes)
+        found = [mmp5(embeddings[part], codes[part]) for part in lesson.validation_parts]
+        measured = [score for score in found if score is not None]
+        scores["validation mMP@5"] = round(float(np.mean(measured)), 6) if measured else None
         if known.any():
             correct = tuned.classifier(embeddings[known]).argmax(dim=1) == codes[known]
             scores["validation accuracy"] = round(correct.float().mean().item(), 6)

@@ -1,15 +1,19 @@
 """Several datasets as one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from src import images
 from src.errors import UserError
 from src.images import Shards
-from src.tuning import lessons, union
+from src.tuning import loop, union
+from src.tuning.classifiers import CosineClassifier, Tuned
+from src.tuning.frozen import Frozen
 from src.tuning.union import Joined
 
 
@@ -20,12 +24,33 @@ def table(*rows: tuple[str, str]) -> pd.DataFrame:
 def test_equal_labels_of_two_datasets_are_two_classes_and_rows_follow_each_other() -> None:
     food = table(("red", "train"), ("red", "val"), ("blue", "val"))
     cars = table(("red", ""), ("blue", "val"), ("red", "train"))
-    lesson = lessons.read(union.join({"food": food, "cars": cars}), "all")
+    lesson = union.read({"food": food, "cars": cars}, "all")
     assert lesson.classes == ["cars/red", "food/red"]
     assert lesson.train.tolist() == [0, 5] and lesson.targets.tolist() == [1, 0]
     # the unseen blue of food and that of cars are two labels as well
     assert lesson.validation.tolist() == [1, 2, 4] and lesson.validation_codes.tolist() == [1, 3, 2]
+    assert lesson.validation_parts == [slice(0, 2), slice(2, 3)]
     assert lesson.names(np.array([1, 0])) == ["cars/photo2", "food/photo0"]
+
+
+def test_on_validation_an_image_is_compared_with_its_own_dataset_and_datasets_count_alike() -> None:
+    """Both datasets look the same; alone each image finds its like, together it would find the other's first."""
+    food = table(("a", "train"), ("b", "train"), ("a", "val"), ("a", "val"), ("b", "val"), ("b", "val"))
+    cars = table(("a", "train"), ("b", "train"), ("a", "val"), ("b", "val"), ("a", "val"))
+    lesson = union.read({"food": food, "cars": cars}, "all")
+    angles = np.radians([0, 90, 0, 10, 90, 80, 0, 90, 0.5, 5, 89])
+    feed = Frozen(np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32))
+    tuned = Tuned(torch.nn.Identity(), CosineClassifier(2, 4))
+    # food: all four find their like first; cars: its two a lie apart, and each finds b first
+    assert loop.validate(tuned, feed, lesson, 8)["validation mMP@5"] == 0.5
+    together = replace(lesson, validation_parts=(slice(None),))
+    assert loop.validate(tuned, feed, together, 8)["validation mMP@5"] < 0.5
+
+
+def test_a_dataset_without_validation_does_not_count() -> None:
+    food, cars = table(("a", "train"), ("b", "train")), table(("a", "train"), ("b", "val"), ("b", "val"))
+    assert union.read({"food": food, "cars": cars}, "all").validation_parts == [slice(0, 2)]
+    assert union.read({"cars": cars, "food": food}, "all").validation_parts == [slice(0, 2)]
 
 
 def test_tables_are_left_as_they_were() -> None:
