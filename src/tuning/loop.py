@@ -91,7 +91,7 @@ def keep_memory() -> None:
     Otherwise glibc gives what is above 32 MiB back to Linux, which clears it again page by page: an eighth to a quarter
     of the time of fine-tuning a small network, and two fifths of a head's with 11,318 classes.
     """
-    with suppress(AttributeError):  # another C library
+    with suppress(AttributeError, TypeError):  # another C library, or Windows
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(MMAP_THRESHOLD, 2**30)
         mallopt(TRIM_THRESHOLD, 2**31 - 1)
