@@ -270,6 +270,14 @@ def test_a_hybrid_tunes_itself_and_no_other_one(clone: Clone) -> None:
     clone.forget()
 
 
+def test_one_head_for_all_datasets_is_tuned_when_asked_for(clone: Clone) -> None:
+    output = clone.dvc("exp", "run", "-S", "cross_tune.merged=[all]", "-S", "cross_tune.methods=[top_tuned]")
+    tuned = {stage for stage in ran(output) if "tune" in stage}
+    assert tuned == {"merged_tune@top_tune-all", "cross_tune_merged@top_tuned-all"}
+    assert clone.json("metrics/summary.json")["merged"]["top_tuned"].keys() == {"all"}
+    clone.forget()
+
+
 def test_queued_experiments_run_the_code_they_were_queued_with(clone: Clone) -> None:
     """The queue works on a copy of the tree; breaking the workspace afterwards must not reach it."""
     few = ["-S", "strategies=[pretrained]"]
