@@ -42,7 +42,7 @@ lint: $(VENV)/ready-dev
 
 # dvc exp show has a column for each of some 2,000 numbers; these are the ones of metrics/summary.json
 experiments: $(VENV)/ready  ## the headline of every experiment
-	@COLUMNS=240 dvc exp show --no-pager --drop '.*' --keep '^Experiment$$|summary.json:model$$|^model$$|^params.yaml:model$$|^seed$$|^hybrid.method$$|(^|:)(mMP@5|trained_parameters)\.|seconds$$'
+	@COLUMNS=240 dvc exp show --no-pager --drop '.*' --keep '^Experiment$$|summary.json:model$$|^model$$|^params.yaml:model$$|^seed$$|^hybrid.method$$|(^|:)(mMP@5|trained_parameters)\.'
 
 sample-backbones: $(VENV)/ready  ## train the three sample backbones anew (minutes) into models/sample/checkpoints/
 	@dvc repro models/sample/dvc.yaml

@@ -38,7 +38,7 @@ SMALL = {
         "size": 96,
     },
 }
-TUNED = ("top_tune", "fine_tune", "cross_tune")
+TUNED = ("top_tune", "fine_tune", "hybrid_tune", "merged_tune", "interpolate", "cross_tune")
 
 pytestmark = pytest.mark.slow
 
@@ -261,7 +261,7 @@ def test_a_search_writes_every_trial_down_and_they_are_drawn(clone: Clone) -> No
 
 def test_a_hybrid_tunes_itself_and_no_other_one(clone: Clone) -> None:
     output = clone.dvc("exp", "run", "-S", "strategies=[pretrained,hybrid_tuned]", "-S", "hybrid.method=lora")
-    tuned = {stage for stage in ran(output) if "tune" in stage or "interpolate" in stage}
+    tuned = {stage for stage in ran(output) if stage.startswith(TUNED)}
     assert tuned == {"hybrid_tune@lora-sample_food", "hybrid_tune@lora-sample_household"}
     summary, metrics = clone.json("metrics/summary.json"), clone.json("metrics/hybrid_tuned.json")
     assert metrics["hybrid"] == "lora" and set(summary["mMP@5"]) == {"pretrained", "hybrid_tuned"}
@@ -272,7 +272,7 @@ def test_a_hybrid_tunes_itself_and_no_other_one(clone: Clone) -> None:
 
 def test_one_head_for_all_datasets_is_tuned_when_asked_for(clone: Clone) -> None:
     output = clone.dvc("exp", "run", "-S", "cross_tune.merged=[all]", "-S", "cross_tune.methods=[top_tuned]")
-    tuned = {stage for stage in ran(output) if "tune" in stage}
+    tuned = {stage for stage in ran(output) if stage.startswith(TUNED)}
     assert tuned == {"merged_tune@top_tune-all", "cross_tune_merged@top_tuned-all"}
     assert clone.json("metrics/summary.json")["merged"]["top_tuned"].keys() == {"all"}
     clone.forget()

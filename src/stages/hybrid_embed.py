@@ -1,7 +1,6 @@
 """Embed a dataset with the hybrid that hybrid.method names.  python -m src.stages.hybrid_embed <dataset>
 
-Writes the embedding and predicted label of every image, and as a metric what that hybrid's tuning cost, so that
-`dvc exp show` has the methods side by side.
+Writes the embedding and predicted label of every image, and what that hybrid's tuning cost.
 """
 
 import shutil
