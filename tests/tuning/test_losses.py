@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from pytorch_metric_learning.losses import ArcFaceLoss
 from torch import Tensor, nn
 
-from src.params import TuneParams
 from src.tuning.classifiers import CosineClassifier
 from src.tuning.losses import LOSSES, arcface, cross_entropy, multi_similarity, proxy_anchor, supcon
+from src.tunings import TuneParams
 from src.words import PAIRWISE
 
 DIAGONAL = math.sqrt(0.5)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
-from src.params import TuneParams
 from src.tuning import samplers
 from src.tuning.lessons import Rows
 from src.tuning.recipes import Recipe
 from src.tuning.samplers import SAMPLERS, balanced, pk, shuffle
+from src.tunings import TuneParams
 
 
 def labels(*counts: int) -> Rows:
