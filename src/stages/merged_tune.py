@@ -23,7 +23,7 @@ from src.params import Params, load
 from src.registry import lookup
 from src.runtime import workers
 from src.stages import fine_tune, top_tune
-from src.tuning import curves, frozen, heads, hybrids, loop, networks, search, study, union
+from src.tuning import curves, frozen, heads, hybrids, loop, networks, study, union
 from src.tuning.curves import Curve, Log
 from src.tuning.frozen import Frozen
 from src.tuning.lessons import Lesson
@@ -84,11 +84,8 @@ def tune_head(task: Task, log: Log) -> tuple[Recipe, Curve, list[study.Row]]:
     if params.top_tune.batch_size < top_tune.SMALL:
         torch.set_num_threads(1)
     vectors, weights_sha256 = read_embeddings(task.members)
-    feed, recipe = Frozen(vectors, task.where), Recipe(**params.top_tune.model_dump(exclude=top_tune.SHAPE))
-    config = frozen.config(feed, lesson, params.top_tune.layers, params.top_tune.dropout, params.top_tune.sharpness)
-    rows = top_tune.explore(params, feed, lesson, recipe, task.seed, task.scratch / "study.json")
-    if rows:
-        config, recipe = search.settle(feed, lesson, recipe, study.best(rows)["point"])
+    feed = Frozen(vectors, task.where)
+    config, recipe, rows = top_tune.choose(params, feed, lesson, task.seed, task.scratch / "study.json")
     tuned, curve = frozen.train(feed, lesson, config, recipe, task.seed, task.title, log)
     config |= {"recipe": asdict(recipe), "validation": curves.chosen(curve, recipe.select)}
     config |= {"weights_sha256": weights_sha256, "datasets": task.members}

@@ -34,13 +34,9 @@ def main(dataset: str) -> None:
     vectors, sidecar = store.read_embeddings(paths.embeddings("pretrained", dataset), manifest_sha256)
     lesson, feed = lessons.read(table, dataset), Frozen(vectors, where)
 
-    recipe = Recipe(**params.top_tune.model_dump(exclude=SHAPE))
-    config = frozen.config(feed, lesson, params.top_tune.layers, params.top_tune.dropout, params.top_tune.sharpness)
     key = store.fingerprint(sidecar, params.top_tune.model_dump(), seed, str(where), store.code_fingerprint())
     scratch = store.scratch("top_tune", key)
-    rows = explore(params, feed, lesson, recipe, seed, scratch / "study.json")
-    if rows:
-        config, recipe = search.settle(feed, lesson, recipe, study.best(rows)["point"])
+    config, recipe, rows = choose(params, feed, lesson, seed, scratch / "study.json")
     with curves.live(paths.curve("top_tuned", dataset)) as log:
         tuned, curve = frozen.train(feed, lesson, config, recipe, seed, title, log)
 
@@ -66,12 +62,16 @@ def main(dataset: str) -> None:
     print(f"{title}: {kept}, {len(lesson.train):,} training images, {cost['seconds']:.1f} s")
 
 
-def explore(params: Params, feed: Frozen, lesson: Lesson, recipe: Recipe, seed: int, path: Path) -> list[study.Row]:
-    """The trials of the search that params ask for; none where it is off."""
-    if not params.top_tune.search:
-        return []
-    plan = search.Plan(**params.top_tune.search.model_dump())
-    return search.explore(feed, lesson, recipe, plan, seed, path)
+def choose(
+    params: Params, feed: Frozen, lesson: Lesson, seed: int, path: Path
+) -> tuple[dict[str, Any], Recipe, list[study.Row]]:
+    """The head and the recipe of params.yaml, or those that a search finds; and its trials, kept in `path`."""
+    asked = params.top_tune
+    recipe = Recipe(**asked.model_dump(exclude=SHAPE))
+    if not asked.search:
+        return frozen.config(feed, lesson, asked.layers, asked.dropout, asked.sharpness), recipe, []
+    rows = search.explore(feed, lesson, recipe, search.Plan(**asked.search.model_dump()), seed, path)
+    return *search.settle(feed, lesson, recipe, study.best(rows)["point"]), rows
 
 
 if __name__ == "__main__":
