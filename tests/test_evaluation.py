@@ -11,9 +11,9 @@ from src.neighbors import Neighbors
 
 
 def found(hits: list[list[int]], n_relevant: list[int], first_hit: list[int]) -> Neighbors:
-    """Neighbours of queries 0, 1, ... with these hits in rank order, ten ranks deep."""
-    made = Neighbors.blank(np.arange(len(hits)), np.array(n_relevant), depth=10)
-    ranks = np.zeros((len(hits), 10), bool)
+    """Neighbours of queries 0, 1, ... with these hits in rank order, twenty ranks deep."""
+    made = Neighbors.blank(np.arange(len(hits)), np.array(n_relevant), depth=20)
+    ranks = np.zeros((len(hits), 20), bool)
     for one, places in enumerate(hits):
         ranks[one, [place - 1 for place in places]] = True
     made.hits[:] = np.packbits(ranks, axis=1)[:, : made.hits.shape[1]]

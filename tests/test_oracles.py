@@ -17,7 +17,7 @@ from src.retrieval import Side
 
 Relevance = list[bool]  # of everything that a query is given, best first
 Catalogue = tuple[Side, Side]  # who asks, who is searched
-DEPTH = 10
+DEPTH = 20
 
 AXES = np.concatenate([np.eye(4), -np.eye(4)])
 CORNERS = np.array(np.meshgrid(*[[-0.5, 0.5]] * 4)).reshape(4, -1).T
