@@ -69,10 +69,11 @@ class Revision:
         if self.name == WORKSPACE:
             return f"{path} is missing; run `dvc repro` (or `dvc pull`)"
         if path == paths.PARAMS:
-            return f"no {path} of '{self.name}' ({told}); known: {WORKSPACE}, commits, and what `dvc exp list` names"
+            known = f"{WORKSPACE}, commits, experiments (a colleague's after `dvc exp pull <git remote> {self.name}`)"
+            return f"no {path} of '{self.name}' ({told}); known: {known}"
         return (
             f"{self.name}: {path} is neither in DVC's cache nor on its remote ({told}); `dvc push` it where it was made"
-            f" (an experiment: `dvc exp push <remote> {self.name}`), or make it here with `dvc repro`"
+            f" (an experiment: `dvc exp push <git remote> {self.name}`), or make it here with `dvc repro`"
         )
 
     @cached_property

@@ -138,7 +138,7 @@ def test_a_difference_is_a_line_with_its_verdict() -> None:
 @pytest.mark.parametrize(
     ("revisions", "strategies", "metric", "message"),
     [
-        (["nowhere", "first"], [], "mMP@5", "no params.yaml of 'nowhere' .*; known: workspace, commits, and what"),
+        (["nowhere", "first"], [], "mMP@5", "no params.yaml of 'nowhere' .*; known: workspace, commits, experiments"),
         (["first", "older"], [], "mMP@5", "older: data/queries/.* is older than its column 'cluster'; run `dvc repro`"),
         ([], [], "R@2", "unknown metric 'R@2' in the command; .* Did you mean"),
         ([], ["pretrained", "tuned"], "mMP@5", "unknown strategy 'tuned' in params.yaml of workspace; known: cross"),
