@@ -176,7 +176,7 @@ class CrossTuneParams(Record):
 class RetrieveParams(Record):
     """How many neighbours of each query are kept."""
 
-    depth: Annotated[int, Field(ge=10)]
+    depth: Annotated[int, Field(ge=20)]  # as far as a metric looks
 
 
 class ReportParams(Record):

@@ -36,6 +36,7 @@ def test_metrics_are_means_over_queries_that_have_something_to_find():
         "R@5": 1.0,
         "R@10": 1.0,
         "mAP@R": 0.5,
+        "mAP@20": 0.75,
         "MRR": 0.75,
         "nDCG@10": round(ndcg, 6),
         "queries": 3,
