@@ -139,17 +139,13 @@ def lines(counted: Mapping[str, Any]) -> list[str]:
 
 
 def _line(found: Mapping[str, Any]) -> str:
-    """What a dataset's numbers say, the first protocol's queries among them."""
-    name, asked = next(iter(found["queries"].items()))
-    across = ", ".join(
-        f"{n} across {splits.replace(' ', ' and ')}" for splits, n in found["sets_across_splits"].items()
-    )
-    parts = [
-        f"{found['with_copies']:,} of {found['images']:,} images are copies ({found['byte_equal']:,} byte-equal)",
-        across or "none across splits",
-        *([f"{found['sets_of_several_labels']} of several labels"] if found["sets_of_several_labels"] else []),
-        *([f"{found['with_copies_elsewhere']:,} are in other datasets"] if found["with_copies_elsewhere"] else []),
-    ]
-    leaks = "".join(f", {n:,} in tuning of {source}" for source, n in asked["tuning"].items() if n)
-    told = f"{asked['gallery']:,} have a copy in the gallery, {asked['other_label']:,} one of another label"
-    return f"{'; '.join(parts)}; of {asked['asked']:,} queries ({name}) {told}{leaks or ', none in tuning'}"
+    """What a dataset's numbers say, as far as they are not zero."""
+    parts = [(found["with_copies"], f"of {found['images']:,} images are copies ({found['byte_equal']:,} byte-equal)")]
+    parts += [(n, f"across {splits.replace(' ', ' and ')}") for splits, n in found["sets_across_splits"].items()]
+    parts += [(found["sets_of_several_labels"], "of several labels")]
+    parts += [(found["with_copies_elsewhere"], "have a copy in another dataset")]
+    for name, asked in found["queries"].items():
+        of = f"of {asked['asked']:,} queries of {name} have a copy"
+        parts += [(asked["gallery"], f"{of} in the gallery"), (asked["other_label"], f"{of} of another label there")]
+        parts += [(n, f"{of} in the tuning of {source}") for source, n in asked["tuning"].items()]
+    return "; ".join(f"{n:,} {text}" for n, text in parts if n) or f"no copies among {found['images']:,} images"

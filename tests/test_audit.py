@@ -134,11 +134,18 @@ def test_lines_tell_the_counts() -> None:
     table = photos()
     lines = audit.lines(audit.counts(table, PLAYED, audit.affected(table, PLAYED)))
     assert lines == [
-        "  shop  6 of 8 images are copies (0 byte-equal); 2 across gallery and query, 1 across query and train; "
-        "1 of several labels; 2 are in other datasets; of 4 queries (phone) 1 have a copy in the gallery, "
-        "1 one of another label, 1 in tuning of mart, 1 in tuning of shop",
-        "  mart  2 of 4 images are copies (0 byte-equal); none across splits; 2 are in other datasets; "
-        "of 3 queries (same) 2 have a copy in the gallery, 0 one of another label, 1 in tuning of shop",
+        "  shop  6 of 8 images are copies (0 byte-equal); 2 across gallery and query; 1 across query and train; "
+        "1 of several labels; 2 have a copy in another dataset; 1 of 4 queries of phone have a copy in the gallery; "
+        "1 of 4 queries of phone have a copy of another label there; "
+        "1 of 4 queries of phone have a copy in the tuning of mart; "
+        "1 of 4 queries of phone have a copy in the tuning of shop",
+        "  mart  2 of 4 images are copies (0 byte-equal); 2 have a copy in another dataset; "
+        "2 of 3 queries of same have a copy in the gallery; 1 of 3 queries of same have a copy in the tuning of shop",
+    ]
+    alone = table.assign(set=range(len(table)))
+    assert audit.lines(audit.counts(alone, PLAYED, audit.affected(alone, PLAYED))) == [
+        "  shop  no copies among 8 images",
+        "  mart  no copies among 4 images",
     ]
 
 
