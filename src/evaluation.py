@@ -49,14 +49,19 @@ def query_table(
     strategy: str, place: Place, protocol: str, table: pd.DataFrame, found: Neighbors, scores: Scores
 ) -> pd.DataFrame:
     """A row a query: whose, what it is, whom it belongs together with, its first wrong neighbour, and every metric."""
-    method, source = place[:2] if len(place) > 1 else ("", "")
-    where = {"strategy": strategy, "dataset": place[-1], "protocol": protocol, "method": method, "source": source}
     asking = table.iloc[found.query].reset_index(drop=True)
     labels, groups = (pd.factorize(asking[column])[0] for column in ("label", "group"))
     cluster, clustered_by = statistics.clusters(labels, groups, found.n_relevant > 0)
     about = {"n_relevant": found.n_relevant, "cluster": cluster.astype(np.int32), "clustered_by": clustered_by}
     images = asking[["image_id", "label", "category"]]
-    return pd.DataFrame({**where, "row": found.query, **images, **about, "first_wrong": first_wrong(found), **scores})
+    whose = where(strategy, place, protocol)
+    return pd.DataFrame({**whose, "row": found.query, **images, **about, "first_wrong": first_wrong(found), **scores})
+
+
+def where(strategy: str, place: Place, protocol: str) -> dict[str, str]:
+    """The columns of a table with a row a query that say what it was asked under."""
+    method, source = place[:2] if len(place) > 1 else ("", "")
+    return {"strategy": strategy, "dataset": place[-1], "protocol": protocol, "method": method, "source": source}
 
 
 def first_wrong(found: Neighbors) -> NDArray[np.int32]:
