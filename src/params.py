@@ -179,6 +179,12 @@ class RetrieveParams(Record):
     depth: Annotated[int, Field(ge=20)]  # as far as a metric looks
 
 
+class DistractParams(Record):
+    """Whose galleries are enlarged, besides those of `pretrained`."""
+
+    tuned: list[Literal["top_tuned", "fine_tuned"]]
+
+
 class ReportParams(Record):
     """What the page shows."""
 
@@ -219,6 +225,7 @@ class Params(Record):
     hybrid: HybridParams
     cross_tune: CrossTuneParams
     retrieve: RetrieveParams
+    distract: DistractParams
     report: ReportParams
     runtime: RuntimeParams = RuntimeParams()
     models: dict[Slug, AnyModel]
