@@ -53,7 +53,7 @@ def of_protocol(
     query, gallery = protocols.sides(table, embeddings, protocol, f"{place[-1]}.{name}")
     found = matching.match(near, query, gallery, matching.products(table))
     where, scores, chosen = evaluation.where(strategy, place, name), matching.score(found), thresholds.choose(found)
-    curves = {"histograms": thresholds.histograms(found), "thresholds": chosen}
+    curves = {"histograms": thresholds.histograms(found), "thresholds": chosen.dropna()}
     figures = matching.summary(scores) | {"hubness": matching.hubness(near, gallery.rows)}
     figures["false_accepts"] = thresholds.summary(chosen)
     matches = pd.DataFrame({**where, "row": query.rows, **scores})

@@ -76,7 +76,7 @@ def test_curves_are_drawn_of_first_protocols():
     histograms, thresholds = (pd.read_csv(CURVES / f"pretrained/{name}.csv") for name in ("histograms", "thresholds"))
     assert set(histograms["protocol"]) == set(thresholds["protocol"]) == {"phone"}
     assert set(histograms["match"]) == {"right", "wrong"}
-    assert len(thresholds) == 2 * 9
+    assert thresholds["false_accept"].tolist() == 2 * [0.5]  # of three queries one passes; the other rates are less
 
 
 def test_cross_tuned_nests_method_source_target():
