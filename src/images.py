@@ -21,7 +21,7 @@ from src import store
 from src.errors import UserError
 
 SHARD_BYTES = 256 * 2**20
-GLANCE = 96  # pixels a side of the small image that hashes and measures are taken from
+GLANCE = 80  # pixels a side of the small image that hashes and measures are taken from
 MAX_PIXELS = 100_000_000  # larger is refused before it is decoded (a decompression bomb)
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")  # no EPS: Pillow starts Ghostscript for it
 SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
@@ -79,7 +79,7 @@ def glance(data: bytes) -> tuple[tuple[int, int], Pixels]:
         sideways = _orientation(image) in SIDEWAYS
         plain = _plain(image)
         grey = plain if plain.mode == "L" else plain.convert("RGB").convert("L")
-        small = grey.resize((GLANCE, GLANCE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        small = grey.resize((GLANCE, GLANCE), Image.Resampling.BILINEAR)
         return (height, width) if sideways else (width, height), np.asarray(small)
 
 
