@@ -40,9 +40,9 @@ lint: $(VENV)/ready-dev
 	@ruff check .
 	@mypy
 
-# dvc exp show has a column for each of some 1,500 metrics; these are the ones of metrics/summary.json
+# dvc exp show has a column for each of some 2,000 numbers; these are the ones of metrics/summary.json
 experiments: $(VENV)/ready  ## the headline of every experiment
-	@dvc exp show --no-pager --drop '.*' --keep '^Experiment$$|summary.json:model$$|^model$$|mMP@5\.(pretrained|top_tuned|fine_tuned|cross_tuned)'
+	@COLUMNS=240 dvc exp show --no-pager --drop '.*' --keep '^Experiment$$|summary.json:model$$|^model$$|^params.yaml:model$$|^seed$$|^hybrid.method$$|(^|:)(mMP@5|trained_parameters)\.|seconds$$'
 
 sample-backbones: $(VENV)/ready  ## train the three sample backbones anew (minutes) into models/sample/checkpoints/
 	@dvc repro models/sample/dvc.yaml

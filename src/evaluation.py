@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from src import classification, metrics, statistics
+from src import classification, metrics, statistics, unions
 from src.neighbors import Neighbors
 
 HEADLINE = "mMP@5"
@@ -76,14 +76,27 @@ def headline_queries(queries: pd.DataFrame, metric: str = HEADLINE) -> pd.DataFr
     """Queries of each dataset's first protocol that have something to find: one row a (strategy, dataset, image_id).
 
     Strategies are named as in reports ('cross_tuned.top_tuned'); the metric of a cross-tuned query is its mean over
-    sources, so that the mean over queries is the mean over sources that reports show.
+    sources, so that the mean over queries is the mean over sources that reports show. A merged source is a strategy of
+    its own ('cross_tuned.top_tuned.all'), asked on the datasets that judge it.
     """
     first = queries.groupby("dataset", sort=False)["protocol"].transform("first")
     kept = queries[(queries["protocol"] == first) & (queries["n_relevant"] > 0)]
-    strategy = kept["strategy"].str.cat(kept["method"], sep=".").str.removesuffix(".")
+    kept = kept.assign(strategy=strategies(kept)).query("strategy != ''")
     about = dict.fromkeys(["n_relevant", "cluster", "clustered_by"], "first")
-    groups = kept.assign(strategy=strategy).groupby(["strategy", "dataset", "image_id"], sort=False)
+    groups = kept.groupby(["strategy", "dataset", "image_id"], sort=False)
     return groups.agg({**about, metric: "mean"}).reset_index()
+
+
+def strategies(queries: pd.DataFrame) -> list[str]:
+    """Which mean every row is part of: 'top_tuned', 'cross_tuned.top_tuned', that of a merged source, or none: ''."""
+    datasets = list(queries["dataset"].unique())
+    names: dict[Place, str] = {}
+    for key in queries[["strategy", "method", "source", "dataset"]].drop_duplicates().itertuples(index=False):
+        strategy, *place = key
+        branch = mean_of(tuple(place) if place[0] else (place[-1],), datasets)
+        names[tuple(key)] = "" if branch is None else ".".join((strategy, *branch))
+    rows = zip(*(queries[column] for column in ("strategy", "method", "source", "dataset")), strict=True)
+    return [names[row] for row in rows]
 
 
 def interval(datasets: Sequence[pd.DataFrame]) -> dict[str, Any]:
@@ -101,20 +114,32 @@ def interval(datasets: Sequence[pd.DataFrame]) -> dict[str, Any]:
 
 
 def nested(results: Mapping[Place, Means], queries: pd.DataFrame) -> dict[str, Any]:
-    """Results by place, and before them the mean headline: of the strategy, or of each method of `cross_tuned`."""
+    """Results by place, and before them the mean headline: of the strategy, or of each method of `cross_tuned`.
+
+    That of a method is over pairs of datasets; a merged source has one of its own, over the datasets that judge it.
+    """
+    datasets = list(dict.fromkeys(place[-1] for place in results))
     headlines: dict[Place, list[float]] = {}
     for place, found in results.items():
-        headlines.setdefault(place[:-2], []).append(next(iter(found.values()))[HEADLINE])
+        if (branch := mean_of(place, datasets)) is not None:
+            headlines.setdefault(branch, []).append(next(iter(found.values()))[HEADLINE])
     asked = {
         tuple(str(name).split(".")[1:]): [each for _, each in found.groupby("dataset", sort=False)]
         for name, found in headline_queries(queries).groupby("strategy", sort=False)
     }
     tree: dict[str, Any] = {}
-    for method, values in headlines.items():
-        inside(tree, method)["mean"] = {HEADLINE: rounded(float(np.mean(values))), "interval": interval(asked[method])}
+    for branch, values in headlines.items():
+        inside(tree, branch)["mean"] = {HEADLINE: rounded(float(np.mean(values))), "interval": interval(asked[branch])}
     for place, found in results.items():
         inside(tree, place).update(found)
     return tree
+
+
+def mean_of(place: Place, datasets: Sequence[str]) -> Place | None:
+    """The branch whose mean headline a place is part of; None for one that does not judge its merged source."""
+    if len(place) == 1 or place[-2] in datasets or place[-2] not in unions.members(datasets):
+        return place[:-2]
+    return place[:-1] if place[-1] in unions.judges(place[-2], datasets) else None
 
 
 def inside(tree: dict[str, Any], place: Place) -> dict[str, Any]:

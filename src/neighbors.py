@@ -49,11 +49,16 @@ class Neighbors:
             yield block, np.unpackbits(self.hits[block], axis=1).astype(bool)
 
 
-def places(strategy: str, datasets: Sequence[str], methods: Sequence[str]) -> list[tuple[str, ...]]:
-    """Where a strategy has embeddings: (dataset,) or, cross-tuned, (method, source, target); the last is searched."""
+def places(
+    strategy: str, datasets: Sequence[str], methods: Sequence[str], merged: Sequence[str] = ()
+) -> list[tuple[str, ...]]:
+    """Where a strategy has embeddings: (dataset,) or, cross-tuned, (method, source, target); the last is searched.
+
+    A dataset is the source for every other one, a merged source for all.
+    """
     if strategy != "cross_tuned":
         return [(dataset,) for dataset in datasets]
-    return [(method, a, b) for method in methods for a in datasets for b in datasets if a != b]
+    return [(method, a, b) for method in methods for a in (*datasets, *merged) for b in datasets if a != b]
 
 
 def write(path: Path, found: Neighbors, about: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from src import paths
+from src import paths, unions
 from src.entries import AnyModel, Entry, Model, Name, Published, ServiceModel
 from src.errors import UserError
 from src.records import Auto, Fraction, Positive, Rate, Record, Slug, complaint
@@ -168,9 +168,10 @@ class HybridParams(Record):
 
 
 class CrossTuneParams(Record):
-    """Which tuned encoders are tried on the other datasets."""
+    """Which tuned encoders are tried on the other datasets; `merged` ones, tuned on several datasets, on all."""
 
     methods: Annotated[list[Literal["top_tuned", "fine_tuned"]], Field(min_length=1)]
+    merged: list[str] = []
 
 
 class RetrieveParams(Record):
@@ -241,8 +242,11 @@ class Params(Record):
             _known(name, STRATEGIES, "strategy")
         _known(self.model, self.models, "model")
         _known(self.hybrid.method, HYBRIDS, "hybrid.method")
-        for key in ("datasets", "strategies"):
-            names = getattr(self, key)
+        for key, names in {
+            "datasets": self.datasets,
+            "strategies": self.strategies,
+            "cross_tune.merged": self.cross_tune.merged,
+        }.items():
             if twice := {name for name in names if names.count(name) > 1}:
                 raise ValueError(f"{key} names {', '.join(sorted(twice))} twice; once is enough")
         for name in (dataset for suite in self.suites.values() for dataset in suite):
@@ -253,6 +257,20 @@ class Params(Record):
             _known(row.protocol, self.catalogue[row.dataset].protocols, f"protocol of {row.dataset}")
         if "cross_tuned" in self.strategies and len(self.datasets) < 2:
             raise ValueError("cross_tuned needs two datasets or more; add one or take cross_tuned out of strategies")
+        return self
+
+    @model_validator(mode="after")
+    def _merged_sources_have_datasets_to_merge(self) -> "Params":
+        known = unions.members(self.datasets)
+        for name in self.cross_tune.merged:
+            _known(name, known, "merged source")
+            if len(known[name]) < 2:
+                raise ValueError(
+                    f"cross_tune.merged: {name} leaves {known[name][0]} alone, and a merged source needs two datasets; "
+                    "add one to datasets, or take it out"
+                )
+            if name in self.datasets:
+                raise ValueError(f"cross_tune.merged: {name} is also the name of a dataset; rename that")
         return self
 
     @model_validator(mode="after")

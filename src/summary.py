@@ -20,6 +20,7 @@ CLASSIFICATION = {  # metric -> its name for people
     "macro_recall": "macro recall",
     "macro_F1": "macro F1",
 }
+MERGED = "One encoder for all: merged sources"
 COLUMNS = ["strategy", "source", "dataset", "protocol", "headline", "metric", "value"]
 SAMPLE_NOTE = "Numbers of sample_* datasets show only that the pipeline works; they say nothing about real models."
 
@@ -58,6 +59,7 @@ def scores(metrics: Mapping[str, Metrics], protocols: Protocols) -> pd.DataFrame
         for strategy, source, dataset, found in _places(name, metrics[name], protocols)
         for protocol, values in found.items()
         for metric, value in values.items()
+        if metric != "interval"
     ]
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"value": "float64"})
     orders = {"strategy": table["strategy"].unique().tolist(), "dataset": list(protocols)}
@@ -187,8 +189,12 @@ def markdown(
     protocols: Protocols,
     published: Sequence[Comparison] = (),
     relations: Sequence[Relation] = (),
+    merged: Sequence[Sequence[str]] = (),
 ) -> str:
-    """metrics/summary.md: the headline with mean and gain, then metrics, protocols, published numbers, relations."""
+    """metrics/summary.md: the headline with mean and gain, then metrics, protocols, published numbers, relations.
+
+    `merged`: lines of `merged.lines`.
+    """
     parts = [f"# {about.slug}: {HEADLINE} in %\n", *([f"**{about.warning}**\n"] if about.warning else [])]
     parts += [_grid(table(scores, HEADLINE), gain=True)]
     more = {f"{metric} in %": table(scores, metric) for metric in ("R@1", "mAP@R")}
@@ -200,6 +206,7 @@ def markdown(
     parts += ["\n## Classification in %, mean over datasets\n", _named(named)] if len(named) else []
     parts += ["\n## Beside published numbers, in %\n", _beside(published)] if published else []
     parts += ["\n## How far similarity tells the change by cross-tuning\n", _related(relations)] if relations else []
+    parts += [f"\n## {MERGED}, {HEADLINE} in %\n", _aligned(merged, words=(0, 1))] if merged else []
     return "\n".join([*parts, "", *_notes(scores, about, protocols)]) + "\n"
 
 
@@ -237,7 +244,7 @@ def _related(relations: Sequence[Relation]) -> str:
     return f"{_aligned(lines)}\n\n{relation.caution(relations)}"
 
 
-def _aligned(lines: list[list[str]], words: Container[int] = (0,)) -> str:
+def _aligned(lines: Sequence[Sequence[str]], words: Container[int] = (0,)) -> str:
     """The first line is the head; columns `words` begin at the left, the others, of numbers, end at the right.
 
     No outer bars: they would make the widest of our tables too wide for 80 columns.

@@ -133,13 +133,15 @@ def test_every_metric_of_every_cell_is_there(clone: Clone) -> None:
         "queries_without_relevant",
         "gallery",
     }
+    said = {"accuracy", "macro_precision", "macro_recall", "macro_F1", "images"}
     for strategy in ("pretrained", "top_tuned", "fine_tuned"):
         metrics = clone.json(f"metrics/{strategy}.json")
         for dataset in SMALL["datasets"]:
-            assert metrics[dataset].keys() == {"phone", "studio", "classification", "images"}
+            assert metrics[dataset].keys() - {"training"} == {"phone", "studio", "classification", "images"}
             assert metrics[dataset]["images"].keys() == {"images", "labels", "quarantined"}
             assert metrics[dataset]["phone"].keys() == names
-            assert metrics[dataset]["classification"].keys() == {"accuracy", "macro_F1", "images"}
+            assert metrics[dataset]["classification"].keys() == said
+            assert ("training" in metrics[dataset]) == (strategy != "pretrained")
     crossed = clone.json("metrics/cross_tuned.json")
     for method in ("top_tuned", "fine_tuned"):
         assert crossed[method]["sample_food"]["sample_household"]["phone"].keys() == names
@@ -254,6 +256,37 @@ def test_a_small_number_on_the_command_line_arrives_as_a_number(clone: Clone) ->
     code = "from src.params import load; print(load().top_tune.lr == 1e-5)"
     assert clone.run("python", "-c", code).strip() == "True"
     assert clone.json("models/top_tuned/sample_food/config.json")["recipe"]["lr"] == 1e-5
+    clone.forget()
+
+
+def test_a_search_writes_every_trial_down_and_they_are_drawn(clone: Clone) -> None:
+    search = ["-S", "top_tune.search={trials: 3, epochs: 2, repeats: 1}"]
+    output = clone.dvc("exp", "run", *search, "models/dvc.yaml:top_tune@sample_food")
+    assert "best of 3 trials, " in output
+    trials = (clone.path / "metrics/trials/sample_food.csv").read_text().splitlines()
+    assert len(trials) == 1 + 3 and trials[0].startswith("trial,state,score,best,steps,")
+    clone.dvc("plots", "show", "metrics/trials/sample_food.csv", "-o", "plots_page")
+    assert "Search for top-tuning on sample_food" in (clone.path / "plots_page/index.html").read_text()
+    shutil.rmtree(clone.path / "plots_page")
+    clone.forget()
+
+
+def test_a_hybrid_tunes_itself_and_no_other_one(clone: Clone) -> None:
+    output = clone.dvc("exp", "run", "-S", "strategies=[pretrained,hybrid_tuned]", "-S", "hybrid.method=lora")
+    tuned = {stage for stage in ran(output) if "tune" in stage or "interpolate" in stage}
+    assert tuned == {"hybrid_tune@lora-sample_food", "hybrid_tune@lora-sample_household"}
+    summary, metrics = clone.json("metrics/summary.json"), clone.json("metrics/hybrid_tuned.json")
+    assert metrics["hybrid"] == "lora" and set(summary["mMP@5"]) == {"pretrained", "hybrid_tuned"}
+    network = clone.json("models/backbone/config.json")["parameters"]
+    assert 0 < summary["trained_parameters"]["hybrid_tuned"] < network / 5
+    clone.forget()
+
+
+def test_one_head_for_all_datasets_is_tuned_when_asked_for(clone: Clone) -> None:
+    output = clone.dvc("exp", "run", "-S", "cross_tune.merged=[all]", "-S", "cross_tune.methods=[top_tuned]")
+    tuned = {stage for stage in ran(output) if "tune" in stage}
+    assert tuned == {"merged_tune@top_tune-all", "cross_tune_merged@top_tuned-all"}
+    assert clone.json("metrics/summary.json")["merged"]["top_tuned"].keys() == {"all"}
     clone.forget()
 
 

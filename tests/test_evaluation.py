@@ -98,6 +98,24 @@ def test_headlines_are_the_mean_of_first_protocols_and_cross_tuned_has_one_a_met
     assert tree["top_tuned"]["food"]["cars"]["phone"]["mMP@5"] == 0.1
 
 
+def test_a_merged_source_is_no_part_of_its_methods_mean_and_is_judged_by_what_it_has_not_seen() -> None:
+    pairs = {("cars", "food"): 0.1, ("food", "cars"): 0.3}
+    merged = {("all", "cars"): 0.5, ("all", "food"): 0.7, ("all_but_food", "cars"): 0.9, ("all_but_food", "food"): 0.4}
+    results = {("top_tuned", *pair): {"phone": {"mMP@5": value}} for pair, value in (pairs | merged).items()}
+    neighbors, images = found([[1], []], n_relevant=[1, 1], first_hit=[1, 2]), table(["tea", "jam"])
+    asked = pd.concat([queries(neighbors, images, place) for place in results], ignore_index=True)
+    tree = evaluation.nested(results, asked)["top_tuned"]
+    means = {name: tree[name]["mean"]["mMP@5"] for name in ("all", "all_but_food")}
+    assert tree["mean"]["mMP@5"] == 0.2 and means == {"all": 0.6, "all_but_food": 0.4}
+    judged = evaluation.headline_queries(asked).groupby("strategy")["dataset"].unique()
+    assert {name: set(datasets) for name, datasets in judged.items()} == {
+        "cross_tuned.top_tuned": {"cars", "food"},
+        "cross_tuned.top_tuned.all": {"cars", "food"},
+        "cross_tuned.top_tuned.all_but_food": {"food"},
+    }
+    assert tree["all_but_food"]["cars"]["phone"]["mMP@5"] == 0.9
+
+
 def test_predictions_are_held_against_the_labels_of_their_rows() -> None:
     table = pd.DataFrame({"label": ["tea", "jam", "tea", "egg"]})
     predictions = pd.DataFrame({"row": [0, 3], "predicted": ["tea", "jam"]})

@@ -220,6 +220,39 @@ def test_cross_tuning_needs_a_second_dataset(raw: dict[str, Any]) -> None:
     assert parse(raw).datasets == ["sample_cars"]
 
 
+@pytest.mark.parametrize(
+    ("datasets", "merged", "message"),
+    [
+        (
+            ["sample_cars", "sample_food"],
+            ["al"],
+            "unknown merged source 'al' in params.yaml; known: all, all_but_sample_",
+        ),
+        (
+            ["sample_cars", "sample_food", "sample_shelf"],
+            ["all_but_sample_shel"],
+            "Did you mean 'all_but_sample_shelf'?",
+        ),
+        (
+            ["sample_cars", "sample_food"],
+            ["all_but_sample_food"],
+            "all_but_sample_food leaves sample_cars alone, and a",
+        ),
+        (["sample_cars"], ["all"], "cross_tune.merged: all leaves sample_cars alone, and a merged source needs two"),
+        (["sample_cars", "all"], ["all"], "cross_tune.merged: all is also the name of a dataset; rename that"),
+        (["sample_cars", "sample_food"], ["all", "all"], "cross_tune.merged names all twice; once is enough"),
+    ],
+)
+def test_a_merged_source_names_datasets_and_merges_two_at_least(
+    raw: dict[str, Any], datasets: list[str], merged: list[str], message: str
+) -> None:
+    raw["catalogue"]["all"] = raw["catalogue"]["sample_cars"]
+    raw |= {"datasets": datasets, "strategies": ["pretrained"]}
+    parse(raw)
+    raw["cross_tune"]["merged"] = merged
+    assert message in complaint(raw)
+
+
 def test_a_file_that_is_missing_or_not_yaml_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="repository root"):
         load(tmp_path / "params.yaml")

@@ -188,6 +188,17 @@ def test_what_similarity_told_is_a_table_with_a_caution() -> None:
     assert "similarity" not in summary.markdown(scores(), TINY, PROTOCOLS)
 
 
+def test_merged_sources_are_a_table_with_two_columns_of_words() -> None:
+    lines = [["tuned on", "used on", "pretrained", "top_tuned", "points"], ["all", "cars", "40.0", "50.0", "+10.0"]]
+    text = summary.markdown(scores(), TINY, PROTOCOLS, merged=lines)
+    assert text[text.index("## One encoder for all: merged sources, mMP@5 in %") :].splitlines()[2:5] == [
+        "tuned on | used on | pretrained | top_tuned | points",
+        "-------- | ------- | ---------: | --------: | -----:",
+        "all      | cars    |       40.0 |      50.0 |  +10.0",
+    ]
+    assert "One encoder" not in summary.markdown(scores(), TINY, PROTOCOLS)
+
+
 def test_images_that_could_not_be_used_are_counted_where_there_are_any() -> None:
     metrics = {"pretrained": METRICS["pretrained"] | {
         "cars": METRICS["pretrained"]["cars"] | {"images": {"images": 1200, "labels": 3, "quarantined": 34}},

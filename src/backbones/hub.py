@@ -32,6 +32,17 @@ from src.errors import UserError
 
 disable_progress_bars()  # ours is in `web`
 TIMEOUT = 10.0  # seconds for the first answer
+TOKENIZER = (  # what transformers reads of a repository to make its tokenizer, as far as it is there
+    "tokenizer_config.json",
+    "tokenizer.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
 SHA256 = re.compile("[0-9a-f]{64}")  # the etag of a large file; a small one has git's sha1
 
 

@@ -33,18 +33,7 @@ from src.images import FILTERS
 from src.registry import nearest
 
 IMAGE = "visual."  # what the names of the image tower's tensors begin with
-TOKENIZER = (  # what transformers reads of a repository to make its tokenizer, as far as it is there
-    "tokenizer_config.json",
-    "tokenizer.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "config.json",
-)
+TOKENIZER = (*hub.TOKENIZER, "config.json")
 # A text tower of next to no memory, for a model of which only the image tower is wanted.
 NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 64, "heads": 1, "layers": 1}
 

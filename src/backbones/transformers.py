@@ -32,17 +32,6 @@ WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-TOKENIZER = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-)
 OFFLINE = {"local_files_only": True, "trust_remote_code": False}
 INTERPOLATIONS = {filter_: name for name, filter_ in images.FILTERS.items()}
 CROP_PCT_BELOW = 384  # ConvNeXT's processor crops smaller images and squashes these and larger ones
@@ -120,7 +109,7 @@ def obtain(model: Model) -> tuple[Path, str, str | None]:
             hub.fetch(source, shard, commit)
     elif model.sha256:
         hub.verify(weights, model.sha256)
-    for name in TOKENIZER if "vision_config" in json.loads(config.read_text()) else ():
+    for name in hub.TOKENIZER if "vision_config" in json.loads(config.read_text()) else ():
         hub.optional(source, name, commit)
     return config.parent, source, commit
 
@@ -220,7 +209,7 @@ def write_text(place: Path, full: PreTrainedModel, folder: Path) -> dict[str, An
     rest = {name: value for name, value in full.state_dict().items() if not _is_image(name)}
     checkpoint.write_tensors(folder / "text.safetensors", rest)
     (folder / "tokenizer").mkdir()
-    for name in TOKENIZER:
+    for name in hub.TOKENIZER:
         if (place / name).is_file():
             shutil.copyfile(place / name, folder / "tokenizer" / name)
     return {"config": _plain(full.config)}

@@ -45,9 +45,8 @@ def read(raw: Raw, entry: OfficialDataset, place: str) -> pd.DataFrame:
 
 def _list(raw: Raw, split: str, reader: str) -> str:
     """The list of a split, by the first of its LISTS names that there is."""
-    names = [name.format(split) for name in LISTS]
-    known = [name for name in names if any(f"/{full}".endswith(f"/{name}") for full in raw.names)]
-    return official.find(raw, (known or names)[0], reader)
+    name, *others = (name.format(split) for name in LISTS)
+    return official.find(raw, name, reader, *others)
 
 
 def _parsed(line: str, where: str) -> tuple[str, str]:

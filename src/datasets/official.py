@@ -21,12 +21,15 @@ class Official(NamedTuple):
     labels: int | None = None  # None where nobody states it
 
 
-def find(raw: Raw, name: str, reader: str) -> str:
-    """The full name of the file called `name` ('train.txt', 'Eval/list.txt'), the least deep; a UserError if none."""
-    found = [full for full in raw.names if full == name or full.endswith(f"/{name}")]
-    if not found:
-        raise _absent(raw, name, reader)
-    return _least_deep(found)
+def find(raw: Raw, name: str, reader: str, *others: str) -> str:
+    """The full name of the file called `name` ('train.txt', 'Eval/list.txt'), the least deep; a UserError if none.
+
+    `others` are names it has elsewhere, looked for in this order.
+    """
+    for each in (name, *others):
+        if found := [full for full in raw.names if f"/{full}".endswith(f"/{each}")]:
+            return _least_deep(found)
+    raise _absent(raw, name, reader)
 
 
 def root(raw: Raw, name: str, reader: str) -> str:

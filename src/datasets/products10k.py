@@ -20,7 +20,7 @@ def read(raw: Raw, entry: OfficialDataset, place: str) -> pd.DataFrame:
     A UserError where counts are not the official ones and `entry.strict` is set.
     """
     train = official.find(raw, "train.csv", entry.reader)
-    test = _test_list(raw, entry.reader)
+    test = official.find(raw, TEST_LISTS[0], entry.reader, *TEST_LISTS[1:])
     rows = pd.concat(
         [
             official.table(raw, train, ("name", "class", "group"), entry.reader).assign(split="train"),
@@ -36,9 +36,3 @@ def read(raw: Raw, entry: OfficialDataset, place: str) -> pd.DataFrame:
     if entry.strict:
         official.check(records, OFFICIAL, raw, place)
     return records
-
-
-def _test_list(raw: Raw, reader: str) -> str:
-    """The first of TEST_LISTS that there is."""
-    known = [name for name in TEST_LISTS if any(f"/{full}".endswith(f"/{name}") for full in raw.names)]
-    return official.find(raw, (known or TEST_LISTS)[0], reader)

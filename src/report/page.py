@@ -40,6 +40,7 @@ class Facts:
     set_aside: Mapping[str, tuple[int, int]]  # as `summary.set_aside`
     published: Sequence[Comparison] = ()
     relations: Sequence[Relation] = ()
+    merged: Sequence[Sequence[str]] = ()  # as `merged.lines`
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def render(
         galleries={name: gallery for name, gallery in galleries.items() if gallery.cases},
         pictures=pictures,
         confused=confused or {},
+        merged_title=summary.MERGED,
         reasons=REASONS,
         meanings=MEANINGS | {"hybrid_tuned": HYBRIDS.get(facts.about.hybrid, "")},
         trained=summary.trained(scores),

@@ -1,7 +1,8 @@
 """Use what was tuned on one dataset, as it is, on every other one.  python -m src.stages.cross_tune <method> <source>
 
 Method: top_tuned (the source's head on the others' pretrained embeddings) or fine_tuned (the source's network on the
-others' photos). A pair whose encoder and photos have not changed is not embedded again.
+others' photos). Source: a dataset, or what merged_tune has tuned on several, which is used on all. A pair whose encoder
+and photos have not changed is not embedded again.
 """
 
 import shutil
@@ -12,7 +13,7 @@ from typing import Any
 
 import torch
 
-from src import backbones, command, device, embedding, manifest, paths, store
+from src import backbones, command, device, embedding, manifest, paths, store, unions
 from src.embedding import Embeddings, Meter
 from src.errors import UserError
 from src.images import Shards
@@ -28,7 +29,7 @@ def main(method: str, source: str) -> None:
     """Read the tuned encoder of `source`; write the embeddings it gives of all other datasets, and what they cost."""
     params, start = load(), perf_counter()
     opened = lookup(ENCODERS, method, "method", "the command")
-    lookup(dict.fromkeys(params.datasets), source, "dataset", "the command")
+    lookup(dict.fromkeys([*params.datasets, *unions.members(params.datasets)]), source, "source", "the command")
     for folder in (paths.MANIFESTS, paths.SHARDS, paths.embeddings("pretrained")):
         store.tidy(folder, params.datasets)
     where, meter = device.choose(params.runtime), Meter()

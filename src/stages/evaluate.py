@@ -20,13 +20,13 @@ SHARED = {"weights_sha256": "backbones", "hybrid": "hybrids"}  # what a strategy
 
 
 def main(strategy: str) -> None:
-    """Every dataset, or every ordered pair of them for `cross_tuned`."""
+    """Every dataset, or for `cross_tuned` every ordered pair of them and what merged sources give."""
     params = load()
     lookup(dict.fromkeys(STRATEGIES), strategy, "strategy", "the command")
     store.tidy(paths.MANIFESTS, params.datasets)
     results: dict[Place, Means] = {}
     tables, origins = [], []
-    for place in neighbors.places(strategy, params.datasets, params.cross_tune.methods):
+    for place in neighbors.places(strategy, params.datasets, params.cross_tune.methods, params.cross_tune.merged):
         results[place], of_queries, made = score_place(params, strategy, place)
         tables.extend(of_queries)
         origins.extend(made)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from src import command, images, manifest, neighbors, paths, published, relation, store, summary
+from src import command, images, manifest, merged, neighbors, paths, published, relation, store, summary
 from src.entries import Protocol, Published, ServiceModel
 from src.errors import UserError
 from src.params import Params, load
@@ -31,12 +31,15 @@ def main() -> None:
     scores = summary.scores(metrics, names)
     headline, trained = summary.headline(metrics), summary.trained(scores)
     headline |= {"trained_parameters": trained} if trained else {}
+    together = merged.table(metrics, scores, names)
+    headline |= {"merged": merged.figures(together)} if len(together) else {}
     words = {name: {key: in_words(protocol) for key, protocol in found.items()} for name, found in protocols.items()}
     about, beside = describe(params, metrics), published.compare(comparable(params), params.model, scores)
     counts = summary.counts(scores), summary.set_aside(scores)
     similarity = read_similarity()
     related = relation.relate(summary.transfer(scores), similarity)
-    facts = page.Facts(about, headline["weights_sha256"], params.seed, words, *counts, beside, related)
+    several, origin = merged.lines(together), (headline["weights_sha256"], params.seed)
+    facts = page.Facts(about, *origin, words, *counts, beside, related, several)
     galleries, pictures = read_galleries(params)
     confused = read_confusions(params)
     plots = page.plots(scores, similarity) | {"confusion": confused}
@@ -47,7 +50,7 @@ def main() -> None:
         for name, table in plots.items():
             table.to_csv(part / "plots" / f"{name}.csv", index=False, lineterminator="\n")
     with store.whole(paths.METRICS / "summary.md") as part:
-        part.write_text(summary.markdown(scores, about, names, beside, related), encoding="utf-8")
+        part.write_text(summary.markdown(scores, about, names, beside, related, several), encoding="utf-8")
     store.write_json(paths.SUMMARY, headline)
     for found in beside:
         print(published.line(params.model, found))

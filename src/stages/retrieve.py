@@ -27,10 +27,10 @@ TRAINING = ("hybrid", "trained_parameters")  # what a sidecar may say of it, for
 
 
 def main(strategy: str) -> None:
-    """Every dataset, or every ordered pair of them for `cross_tuned`."""
+    """Every dataset, or for `cross_tuned` every ordered pair of them and what merged sources give."""
     params, start = load(), perf_counter()
     lookup(dict.fromkeys(STRATEGIES), strategy, "strategy", "the command")
-    places = neighbors.places(strategy, params.datasets, params.cross_tune.methods)
+    places = neighbors.places(strategy, params.datasets, params.cross_tune.methods, params.cross_tune.merged)
     tidy(params, strategy, places)
     check_backbone(params, strategy, places)
     kept, used = store.scratch(f"retrieve/{strategy}"), set()

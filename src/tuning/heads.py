@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from src import store, tensors
 from src.errors import UserError
 from src.registry import lookup
-from src.tuning.classifiers import CosineClassifier, Tuned
+from src.tuning.classifiers import CosineClassifier, Tuned, multiply
 
 WEIGHTS, CONFIG = "head.safetensors", "config.json"
 BLOCK = 8192  # rows at once through a head
@@ -42,6 +42,31 @@ class Standardise(nn.Module):
         return (x - self.mean) / self.std
 
 
+class Linear(nn.Linear):
+    """nn.Linear, multiplied as `classifiers.multiply` does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, D] -> [B, C]."""
+        return multiply(x, self.weight, self.bias)
+
+
+class Dropout(nn.Dropout):
+    """nn.Dropout that decides by 16 bits of torch's generator, so that `p` is met to 1 / 65,536.
+
+    By itself torch draws other values on Intel's processors than elsewhere, and elsewhere one by one: forward and back
+    it takes 8.4 ms for 1,024 x 1,024, a fifth of a step in bf16, and this 1.5 ms.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, D] -> [B, D]: in training a share `p` of the values becomes 0, the others grow by 1 / (1 - p)."""
+        if not self.training or self.p == 0 or x.device.type != "cpu":
+            return super().forward(x)
+        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(torch.iinfo(torch.int64).min, None)
+        draws = words.view(torch.int16)[: x.numel()].view(x.shape)
+        kept = draws.ge_(int(self.p * 2**16) - 2**15)  # in place: 1 or 0, ten times as fast as a comparison to bool
+        return x * kept.to(x.dtype).div_(1 - self.p)
+
+
 def mlp(dim: int, layers: Sequence[int], dropout: float) -> nn.Sequential:
     """Standardise, then Linear, BatchNorm, LeakyReLU a layer, dropout between layers: [B, dim] -> [B, layers[-1]].
 
@@ -50,7 +75,7 @@ def mlp(dim: int, layers: Sequence[int], dropout: float) -> nn.Sequential:
     """
     parts: list[nn.Module] = [Standardise(dim)]
     for width in layers:
-        parts += [nn.Linear(dim, width), nn.BatchNorm1d(width), nn.LeakyReLU(SLOPE), nn.Dropout(dropout)]
+        parts += [Linear(dim, width), nn.BatchNorm1d(width), nn.LeakyReLU(SLOPE), Dropout(dropout)]
         dim = width
     return nn.Sequential(*parts[:-1])
 

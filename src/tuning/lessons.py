@@ -23,6 +23,7 @@ class Lesson:
     validation: Rows
     validation_codes: Rows
     image_ids: Sequence[str] = ()  # of every manifest row, for messages
+    validation_parts: Sequence[slice] = (slice(None),)  # of `validation`: images of a part are compared with each other
 
     def names(self, part: Rows) -> list[str]:
         """What to call training images, given their places in `train`: their ids where these are known."""

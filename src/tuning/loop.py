@@ -1,11 +1,13 @@
 """Floor 2. The one training loop of every tuning: warm-up and cosine, the best epoch chosen on validation."""
 
 import copy
+import ctypes
 import hashlib
 import math
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from src.progress import bar
 from src.registry import lookup
 from src.tuning import memory, optimisers, samplers, snapshots
 from src.tuning.averaging import Average
-from src.tuning.classifiers import Tuned, batch_norms
+from src.tuning.classifiers import Tuned, batch_norms, multiply
 from src.tuning.curves import Curve, Log, best_epoch, unlogged
 from src.tuning.lessons import Lesson, Rows
 from src.tuning.losses import LOSSES
@@ -32,6 +34,7 @@ from src.tuning.snapshots import Keeper, State
 PROBE = 10  # times as fast as with the encoder learns a classifier alone
 MEASURED_STEPS = 3
 BLOCK = 1024  # validation queries compared at once
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of glibc's mallopt, see `man mallopt`
 
 # The encoder's inputs for each part of manifest rows, in order; varied when a generator is given, as they are without.
 Feed = Callable[[list[Rows], Generator | None], Iterator[Tensor]]
@@ -54,6 +57,7 @@ def fit(
     Every epoch has a seed of its own and a snapshot the generators within it, so a run that continues from `snapshot`
     ends where an unbroken one does. With `recipe.ema` the averaged weights are what is measured and left.
     """
+    keep_memory()
     arrange(tuned, recipe)
     state = State(tuned, optimisers.build(tuned, recipe), accumulate=recipe.accumulate)
     state.average = Average(tuned, recipe.ema) if recipe.ema else None
@@ -79,6 +83,18 @@ def fit(
     tuned.load_state_dict(state.best)
     tuned.eval()
     return state.curve
+
+
+def keep_memory() -> None:
+    """Let this process keep the memory that a step frees, up to 1 GiB a tensor, for the next step.
+
+    Otherwise glibc gives what is above 32 MiB back to Linux, which clears it again page by page: an eighth to a quarter
+    of the time of fine-tuning a small network, and two fifths of a head's with 11,318 classes.
+    """
+    with suppress(AttributeError, TypeError):  # another C library, or Windows
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(MMAP_THRESHOLD, 2**30)
+        mallopt(TRIM_THRESHOLD, 2**31 - 1)
 
 
 def arrange(tuned: Tuned, recipe: Recipe) -> Tuned:
@@ -194,13 +210,18 @@ def encode(tuned: Tuned, feed: Feed, rows: Rows, batch_size: int) -> Tensor:
 
 @torch.inference_mode()
 def validate(tuned: Tuned, feed: Feed, lesson: Lesson, batch_size: int) -> dict[str, float | None]:
-    """mMP@5 of the validation rows, each asking the others, and accuracy over those whose label was trained."""
+    """mMP@5 of the validation rows, each asking the others of its part, and accuracy over those with a trained label.
+
+    Of several parts (datasets) mMP@5 is the mean, however many images each has.
+    """
     scores: dict[str, float | None] = {"validation mMP@5": None, "validation accuracy": None}
     if len(lesson.validation):
         embeddings = encode(tuned, feed, lesson.validation, batch_size)
         codes = torch.from_numpy(lesson.validation_codes).to(embeddings.device)
         known = codes < len(lesson.classes)
-        scores["validation mMP@5"] = mmp5(embeddings, codes)
+        found = [mmp5(embeddings[part], codes[part]) for part in lesson.validation_parts]
+        measured = [score for score in found if score is not None]
+        scores["validation mMP@5"] = round(float(np.mean(measured)), 6) if measured else None
         if known.any():
             correct = tuned.classifier(embeddings[known]).argmax(dim=1) == codes[known]
             scores["validation accuracy"] = round(correct.float().mean().item(), 6)
@@ -215,7 +236,7 @@ def mmp5(embeddings: Tensor, codes: Tensor) -> float | None:
     relevant = codes.bincount()[codes] - 1
     total, depth = 0.0, min(5, len(codes) - 1)
     for block in torch.arange(len(codes), device=codes.device).split(BLOCK):
-        similarity = embeddings[block] @ embeddings.T
+        similarity = multiply(embeddings[block], embeddings)
         similarity[torch.arange(len(block)), block] = -torch.inf  # never oneself
         hits = codes[similarity.topk(depth).indices] == codes[block, None]
         counted = relevant[block].clamp(max=5)

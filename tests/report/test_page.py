@@ -47,6 +47,7 @@ def render(
     licence: str = "MIT",
     published: bool = False,
     relations: Sequence[Relation] = (),
+    merged: Sequence[Sequence[str]] = (),
 ) -> str:
     protocols = {name: ["phone"] for name in datasets}
     metrics: dict[str, Any] = {
@@ -60,7 +61,7 @@ def render(
     about = summary.About("tiny", "timm", f"tiny_vit.{label}", licence)
     beside = [Comparison("cars", "phone", "R@1", 0.5, 0.507, f"them, {label}")] if published else []
     lost = {"cars": (1234, 5000), "food": (1, 9)} if published else {}
-    facts = page.Facts(about, "0123456789abcdef" * 4, 7, words, summary.counts(scores), lost, beside, relations)
+    facts = page.Facts(about, "0123456789abcdef" * 4, 7, words, summary.counts(scores), lost, beside, relations, merged)
     rankings = (Ranking("pretrained", (1, 2), (True, False), 1), Ranking("top_tuned", (2, 1), (False, True), 1))
     gallery = Gallery((Case(0, "worst", rankings),), dict.fromkeys((0, 1, 2), (label, "")))
     pictures = {(name, row): "data:image/jpeg;base64,AAAA" for name in datasets for row in (0, 1, 2)}
@@ -177,3 +178,12 @@ def test_what_similarity_told_stands_below_the_heat_maps_where_it_was_measured()
     assert text.index('class="heat"') < at
     assert '<th scope="row">transfer, all pairs</th><td class="number">+0.46 (p 0.03)</td>' in text[at:]
     assert "over 30 ordered pairs of 6 datasets" in text[at:]
+
+
+def test_merged_sources_stand_in_a_table_of_their_own() -> None:
+    assert 'id="merged"' not in render()
+    lines = [["tuned on", "used on", "pretrained", "top_tuned", "points"], ["all", "cars", "50.0", "62.5", "+12.5"]]
+    text = render(merged=[*lines, ["", "mean", "50.0", "62.5", "+12.5"]])
+    Reader(text)
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", text[text.index('<section id="merged">') :])
+    assert cells[:15] == [*lines[0], *lines[1], "", "mean", "50.0", "62.5", "+12.5"]

@@ -72,7 +72,8 @@ def build(strategy: str = "pretrained", **changes: Any) -> None:
     write_params(**changes)
     for dataset in ("one", "two"):
         write_manifest(dataset)
-    for place in neighbors.places(strategy, ["one", "two"], ["top_tuned", "fine_tuned"]):
+    merged = changes.get("cross_tune", {}).get("merged", [])
+    for place in neighbors.places(strategy, ["one", "two"], ["top_tuned", "fine_tuned"], merged):
         training = {"hybrid": "lora", "trained_parameters": 12} if strategy == "hybrid_tuned" else {}
         folder = write_embeddings(strategy, *place, classes=["jam", "tea"], **training)
         if strategy in ("top_tuned", "fine_tuned", "hybrid_tuned"):

@@ -93,7 +93,7 @@ def test_a_head_of_another_backbone_is_refused(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [(("topp_tuned", "one"), "unknown method 'topp_tuned'"), (("top_tuned", "none"), "unknown dataset 'none'")],
+    [(("topp_tuned", "one"), "unknown method 'topp_tuned'"), (("top_tuned", "none"), "unknown source 'none'")],
 )
 def test_unknown_words_are_refused_with_the_known_ones(root: Path, given: tuple[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message):

@@ -92,6 +92,16 @@ def test_cross_tuned_nests_method_source_target_and_has_a_mean_for_each_method()
     }
 
 
+def test_a_merged_source_is_scored_on_every_dataset_and_has_a_mean_of_its_own(capsys):
+    build("cross_tuned", cross_tune={"methods": ["top_tuned"], "merged": ["all"]})
+    found = score("cross_tuned")["top_tuned"]
+    assert found.keys() == {"mean", "one", "two", "all"}
+    assert found["all"].keys() == {"mean", "one", "two"} and found["all"]["mean"]["mMP@5"] == 0.5
+    assert "  top_tuned all  one 0.500  two 0.500" in capsys.readouterr().out.splitlines()
+    queries = store.read_table(Path("data/queries/cross_tuned/queries.parquet"))
+    assert queries["source"].value_counts().to_dict() == {"one": 3, "two": 3, "all": 6}
+
+
 def test_the_table_has_every_query_with_every_metric():
     build()
     score()

@@ -147,6 +147,24 @@ def test_what_similarity_told_of_cross_tuning_is_printed_and_stands_in_both_repo
     assert points[0] == "method,source,target,gain,cka,frechet,transfer" and len(points) == 1 + 2 * 6
 
 
+def test_merged_sources_have_a_table_of_their_own_and_are_in_no_mean() -> None:
+    build()
+    report.main()
+    before, plot = store.read_json(paths.SUMMARY), paths.REPORT / "plots/cross_tuning.csv"
+    assert "Merged sources" not in page() and "merged" not in before
+    gains, path = plot.read_text(), paths.queries("cross_tuned") / "metrics.json"
+    metrics, pretrained = store.read_json(path), store.read_json(paths.queries("pretrained") / "metrics.json")
+    datasets = ["sample_cars", "sample_food"]
+    metrics["top_tuned"]["all"] = {"mean": {"mMP@5": 0.9}, **{name: {"phone": {"mMP@5": 0.9}} for name in datasets}}
+    store.write_json(path, metrics)
+    report.main()
+    gain = 0.9 - np.mean([pretrained[name]["phone"]["mMP@5"] for name in datasets])
+    told = {"merged": {"top_tuned": {"all": {"mMP@5": 0.9, "gain": pytest.approx(gain)}}}}
+    assert store.read_json(paths.SUMMARY) == before | told and plot.read_text() == gains
+    for text in (page(), (paths.METRICS / "summary.md").read_text()):
+        assert "One encoder for all: merged sources" in text and f"+{100 * gain:.1f}" in text
+
+
 def test_similarity_says_nothing_of_two_datasets_or_without_cross_tuning() -> None:
     for choice in ({}, {"datasets": ["sample_cars", "sample_food", "sample_shelf"], "strategies": ALL[:3]}):
         build(**choice)

@@ -57,6 +57,17 @@ def test_cross_tuned_searches_every_other_dataset_and_classifies_nothing():
     assert sorted(digests(OUT / "cross_tuned")) == [f"{pair}/phone.safetensors" for pair in pairs]
 
 
+def test_a_merged_source_is_searched_on_every_dataset_and_removed_when_no_longer_asked_for(capsys):
+    build("cross_tuned", cross_tune={"methods": ["top_tuned"], "merged": ["all"]})
+    retrieve.main("cross_tuned")
+    pairs = ["all/one", "all/two", "one/two", "two/one"]
+    assert sorted(digests(OUT / "cross_tuned")) == [f"top_tuned/{pair}/phone.safetensors" for pair in pairs]
+    write_params(cross_tune={"methods": ["top_tuned"]})
+    retrieve.main("cross_tuned")
+    assert sorted(digests(OUT / "cross_tuned")) == [f"top_tuned/{pair}/phone.safetensors" for pair in pairs[2:]]
+    assert "top_tuned/all: left over from an earlier choice" in capsys.readouterr().out
+
+
 def test_labels_that_training_never_saw_are_not_classified():
     build()
     for dataset in ("one", "two"):

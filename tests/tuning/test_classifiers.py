@@ -6,7 +6,38 @@ import torch
 from torch import nn
 
 from src.tuning import classifiers
-from src.tuning.classifiers import CosineClassifier, Tuned
+from src.tuning.classifiers import CosineClassifier, Tuned, multiply
+
+
+@pytest.mark.parametrize(("rows", "dim", "width"), [(1, 5, 3), (7, 64, 1), (33, 130, 257)])
+@pytest.mark.parametrize("biased", [False, True])
+def test_a_product_and_its_gradients_agree_with_sums_in_float64(rows: int, dim: int, width: int, biased: bool) -> None:
+    torch.manual_seed(0)
+    factors = [torch.randn(rows, dim), torch.randn(width, dim), *([torch.randn(width)] if biased else [])]
+    exact = [factor.double().requires_grad_() for factor in factors]
+    found = multiply(*(factor.requires_grad_() for factor in factors))
+    expected = (exact[0][:, None] * exact[1]).sum(dim=2) + (exact[2] if biased else 0)
+    slope = torch.randn(rows, width)
+    found.backward(slope)
+    expected.backward(slope.double())
+    assert torch.allclose(found.double(), expected, atol=1e-4)
+    for factor, oracle in zip(factors, exact, strict=True):
+        assert torch.allclose(factor.grad.double(), oracle.grad, atol=1e-4)
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch was built without oneDNN")
+def test_onednn_multiplies_float32_and_only_that() -> None:
+    weight = torch.ones(2, 3, requires_grad=True)
+    assert multiply(torch.ones(4, 3), weight).grad_fn.name() == "ToDenseBackward0"
+    assert multiply(torch.ones(4, 3).double(), weight.double()).dtype == torch.float64
+    with torch.autocast("cpu", torch.bfloat16):
+        assert multiply(torch.ones(4, 3), weight).dtype == torch.bfloat16
+
+
+def test_a_product_is_the_same_to_the_bit_each_time() -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(300, 200), torch.randn(100, 200)
+    assert all(torch.equal(multiply(x, weight), multiply(x.clone(), weight.clone())) for _ in range(5))
 
 
 def test_logits_are_scaled_cosines_whatever_the_lengths() -> None:

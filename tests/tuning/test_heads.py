@@ -24,6 +24,45 @@ def test_an_mlp_is_linear_norm_activation_a_layer_with_dropout_only_between_laye
     assert kinds == ["Standardise", *layer, "Dropout", *layer]
 
 
+@pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.8])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_dropout_drops_a_share_p_and_keeps_the_mean(p: float, kind: torch.dtype) -> None:
+    torch.manual_seed(0)
+    dropped = heads.Dropout(p)(torch.ones(1000, 1001, dtype=kind))
+    assert dropped.dtype == kind and dropped.unique().tolist() == [0, torch.tensor(1 / (1 - p), dtype=kind).item()]
+    assert (dropped == 0).float().mean().item() == pytest.approx(p, abs=4 * (p * (1 - p) / 1e6) ** 0.5)
+    assert dropped.float().mean().item() == pytest.approx(1, abs=0.01)
+
+
+def test_dropout_favours_no_column_and_no_neighbour() -> None:
+    """Four values share a drawn word: each must be dropped as often as the others, and none with its neighbour."""
+    torch.manual_seed(0)
+    dropped = (heads.Dropout(0.5)(torch.ones(40_000, 8)) == 0).double()
+    assert torch.allclose(dropped.mean(dim=0), torch.tensor(0.5).double(), atol=0.015)
+    assert torch.allclose(dropped.T.corrcoef(), torch.eye(8).double(), atol=0.025)
+
+
+def test_dropout_sends_back_the_gradient_of_what_it_kept() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(50, 7, requires_grad=True)
+    dropped = heads.Dropout(0.4)(x)
+    dropped.sum().backward()
+    assert torch.allclose(x.grad * x, dropped) and set(x.grad.unique().tolist()) == {0, x.grad.max().item()}
+
+
+def test_dropout_follows_torchs_seed_and_draws_anew_each_time() -> None:
+    torch.manual_seed(0)
+    first, second = (heads.Dropout(0.5)(torch.ones(9, 9)) for _ in range(2))
+    torch.manual_seed(0)
+    assert torch.equal(heads.Dropout(0.5)(torch.ones(9, 9)), first) and not torch.equal(first, second)
+
+
+def test_dropout_does_nothing_in_evaluation_nor_with_p_0_and_nearly_drops_all_below_1() -> None:
+    x = torch.randn(500, 500)
+    assert torch.equal(heads.Dropout(0.5).eval()(x), x) and torch.equal(heads.Dropout(0.0)(x), x)
+    assert (heads.Dropout(0.999999)(x) != 0).float().mean() < 1e-4
+
+
 def test_standardised_training_embeddings_have_mean_0_and_deviation_1() -> None:
     encoder = heads.mlp(2, [3], 0.0)
     heads.standardise(encoder, np.array([[1, 5], [3, 5]], np.float32))

@@ -1,6 +1,8 @@
 """The training loop on points in the plane."""
 
 import copy
+import platform
+import resource
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -252,6 +254,15 @@ def test_the_learning_rate_rises_then_falls_to_zero() -> None:
     assert rates[:10] == pytest.approx(np.arange(1, 11) / 10)
     assert rates[54] == pytest.approx(0.5) and rates[-1] == pytest.approx(0)
     assert loop.schedule(0.5, 0.0) == pytest.approx(0.5) and loop.schedule(1.0, 1.0) == pytest.approx(1)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
+def test_memory_that_was_freed_is_mostly_used_again_without_page_faults() -> None:
+    loop.keep_memory()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(2**24)  # 64 MiB, 16,384 pages
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 10 * 16_384
 
 
 def test_measuring_the_speed_changes_nothing() -> None:
