@@ -6,6 +6,7 @@ gallery is the mean over all draws of m distractors, exactly, from one count a q
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,13 +23,16 @@ RECALLS = (1, 5)
 CELLS = 2**24  # of a block, query x distractor
 
 
-def curve(query: Side, gallery: Side, distractors: Iterable[Vectors], dataset: str) -> pd.DataFrame:
-    """R@1 and R@5 at a gallery doubled again and again: a row a size. `distractors` [n, D] come in parts.
+def curve(
+    query: Side, gallery: Side, distractors: Iterable[Vectors], clusters: NDArray[Any], dataset: str
+) -> pd.DataFrame:
+    """R@1 and R@5 at a gallery doubled again and again: a row a size. Parts of distractors [n, D], clusters [Q].
 
     Columns gallery (images), distractors (of them), R@1, low, high (its 95 % interval), R@5. Queries without a right
     image are left out. Of a distractor exactly as similar as the best right image, the right one is first.
     """
-    query = query[retrieval.count_relevant(query, gallery) > 0]
+    asked = retrieval.count_relevant(query, gallery) > 0
+    query, clusters = query[asked], clusters[asked]
     found = retrieval.neighbors(query, gallery, max(RECALLS))
     right = best_right(query, gallery, found.rows, found.first_hit)
     better, total = np.zeros(len(query), np.int64), 0
@@ -38,8 +42,7 @@ def curve(query: Side, gallery: Side, distractors: Iterable[Vectors], dataset: s
         total += len(part)
     drawn = sizes(len(gallery), total)
     recalls = {k: recall(k, found.first_hit, better, total, drawn) for k in RECALLS}
-    codes, _ = statistics.clusters(query.labels, query.groups, np.ones(len(query), bool))
-    low, high = statistics.resample(recalls[1], codes, dataset).interval()
+    low, high = statistics.resample(recalls[1], clusters, dataset).interval()
     means = {f"R@{k}": values.mean(0) for k, values in recalls.items()}
     table = pd.DataFrame({"gallery": len(gallery) + drawn, "distractors": drawn, **means})
     table.insert(3, "low", low)

@@ -52,7 +52,9 @@ def of_protocol(
     protocol = params.catalogue[place[-1]].protocols[name]
     query, gallery = protocols.sides(table, embeddings, protocol, f"{place[-1]}.{name}")
     found = matching.match(near, query, gallery, matching.products(table))
-    where, scores, chosen = evaluation.where(strategy, place, name), matching.score(found), thresholds.choose(found)
+    where, scores = evaluation.where(strategy, place, name), matching.score(found)
+    cluster, _ = evaluation.clusters(table.iloc[query.rows], found.n_relevant > 0)
+    chosen = thresholds.choose(found, cluster, place[-1])
     curves = {"histograms": thresholds.histograms(found), "thresholds": chosen.dropna()}
     figures = matching.summary(scores) | {"hubness": matching.hubness(near, gallery.rows)}
     figures["false_accepts"] = thresholds.summary(chosen)
