@@ -92,7 +92,7 @@ def test_blocks_make_no_difference(monkeypatch):
     right = random.uniform(0, 1, 30)
     whole = count_better(query, right, others)
     assert whole.tolist() == ((query.astype(float) @ others.T.astype(float)) > right[:, None]).sum(1).tolist()
-    monkeypatch.setattr(distractors, "CELLS", 30 * 7)
+    monkeypatch.setattr(distractors, "BLOCK", 7)
     assert count_better(query, right, others).tolist() == whole.tolist()
 
 
