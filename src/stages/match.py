@@ -38,7 +38,8 @@ def main(strategy: str) -> None:
         with store.whole(paths.METRICS / "matches" / strategy / f"{name}.csv") as part:
             together.round(evaluation.DECIMALS).to_csv(part, index=False, lineterminator="\n")
     print(f"match {strategy}: {params.model}, {len(matches)} galleries, {perf_counter() - start:.1f} s")
-    print(*matching.lines(summary, params.datasets), sep="\n")
+    for line in matching.lines(summary, params.datasets):
+        print(line)
 
 
 def of_protocol(
