@@ -6,6 +6,8 @@ gallery is the mean over all draws of m distractors, exactly, from one count a q
 """
 
 from collections.abc import Iterable
+from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,16 +21,19 @@ Vectors = NDArray[np.float32]
 Counts = NDArray[np.int64]
 
 RECALLS = (1, 5)
-CELLS = 2**24  # of a block, query x distractor
+BLOCK = 2048  # queries, and distractors, that are multiplied at once
 
 
-def curve(query: Side, gallery: Side, distractors: Iterable[Vectors], dataset: str) -> pd.DataFrame:
-    """R@1 and R@5 at a gallery doubled again and again: a row a size. `distractors` [n, D] come in parts.
+def curve(
+    query: Side, gallery: Side, distractors: Iterable[Vectors], clusters: NDArray[Any], dataset: str
+) -> pd.DataFrame:
+    """R@1 and R@5 at a gallery doubled again and again: a row a size. Parts of distractors [n, D], clusters [Q].
 
     Columns gallery (images), distractors (of them), R@1, low, high (its 95 % interval), R@5. Queries without a right
     image are left out. Of a distractor exactly as similar as the best right image, the right one is first.
     """
-    query = query[retrieval.count_relevant(query, gallery) > 0]
+    asked = retrieval.count_relevant(query, gallery) > 0
+    query, clusters = query[asked], clusters[asked]
     found = retrieval.neighbors(query, gallery, max(RECALLS))
     right = best_right(query, gallery, found.rows, found.first_hit)
     better, total = np.zeros(len(query), np.int64), 0
@@ -38,8 +43,7 @@ def curve(query: Side, gallery: Side, distractors: Iterable[Vectors], dataset: s
         total += len(part)
     drawn = sizes(len(gallery), total)
     recalls = {k: recall(k, found.first_hit, better, total, drawn) for k in RECALLS}
-    codes, _ = statistics.clusters(query.labels, query.groups, np.ones(len(query), bool))
-    low, high = statistics.resample(recalls[1], codes, dataset).interval()
+    low, high = statistics.resample(recalls[1], clusters, dataset).interval()
     means = {f"R@{k}": values.mean(0) for k, values in recalls.items()}
     table = pd.DataFrame({"gallery": len(gallery) + drawn, "distractors": drawn, **means})
     table.insert(3, "low", low)
@@ -66,14 +70,16 @@ def count_better(query: Vectors, right: NDArray[np.float64], distractors: Vector
     """
     better = np.zeros(len(query), np.int64)
     error = retrieval.product_error(query, distractors, retrieval.FLOAT32)
-    size = max(CELLS // max(len(query), 1), 1)
-    for start in range(0, len(distractors), size):
-        part = distractors[start : start + size]
-        rough = query @ part.T
-        better += (rough > (right + error)[:, None]).sum(1)
-        unsure = np.abs(rough - right[:, None]) <= error
-        for one in np.flatnonzero(unsure.any(1)):
-            better[one] += (retrieval.similarity(query[one], part[unsure[one]]) > right[one]).sum()
+    high = np.nextafter((right + error).astype(np.float32), np.float32(np.inf))[:, None]
+    low = np.nextafter((right - error).astype(np.float32), np.float32(-np.inf))[:, None]
+    for start, block in product(range(0, len(distractors), BLOCK), range(0, len(query), BLOCK)):
+        part, at = distractors[start : start + BLOCK], slice(block, block + BLOCK)
+        rough = query[at] @ part.T
+        sure = np.count_nonzero(rough > high[at], axis=1)
+        better[at] += sure
+        for one in np.flatnonzero(np.count_nonzero(rough > low[at], axis=1) > sure):
+            close = (rough[one] > low[block + one]) & (rough[one] <= high[block + one])
+            better[block + one] += (retrieval.similarity(query[block + one], part[close]) > right[block + one]).sum()
     return better
 
 
@@ -91,5 +97,6 @@ def recall(
     It is where fewer than k are in front of it: first_hit - 1 of the gallery, and of the drawn ones those that are
     `better` [Q].
     """
-    room = (k - first_hit)[:, None]
-    return hypergeom.cdf(room, max(distractors, 1), better[:, None], drawn)
+    found = np.stack([np.maximum(k - first_hit, -1), better], 1)
+    cases, case = np.unique(found, axis=0, return_inverse=True)  # far fewer than queries, and each is slow
+    return hypergeom.cdf(cases[:, :1], max(distractors, 1), cases[:, 1:], drawn)[case]

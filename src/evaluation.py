@@ -50,12 +50,17 @@ def query_table(
 ) -> pd.DataFrame:
     """A row a query: whose, what it is, whom it belongs together with, its first wrong neighbour, and every metric."""
     asking = table.iloc[found.query].reset_index(drop=True)
-    labels, groups = (pd.factorize(asking[column])[0] for column in ("label", "group"))
-    cluster, clustered_by = statistics.clusters(labels, groups, found.n_relevant > 0)
+    cluster, clustered_by = clusters(asking, found.n_relevant > 0)
     about = {"n_relevant": found.n_relevant, "cluster": cluster.astype(np.int32), "clustered_by": clustered_by}
     images = asking[["image_id", "label", "category"]]
     whose = where(strategy, place, protocol)
     return pd.DataFrame({**whose, "row": found.query, **images, **about, "first_wrong": first_wrong(found), **scores})
+
+
+def clusters(asking: pd.DataFrame, asked: NDArray[np.bool_]) -> tuple[NDArray[Any], str]:
+    """Which queries are drawn together, and what that is called: manifest rows of the queries [Q], [Q] -> [Q], name."""
+    labels, groups = (pd.factorize(asking[column])[0] for column in ("label", "group"))
+    return statistics.clusters(labels, groups, asked)
 
 
 def where(strategy: str, place: Place, protocol: str) -> dict[str, str]:

@@ -186,6 +186,14 @@ class DistractParams(Record):
     tuned: list[Literal["top_tuned", "fine_tuned"]]
 
 
+class CompressParams(Record):
+    """Ways to store a catalogue's vectors in fewer bytes, tried on at most so many queries of a dataset."""
+
+    queries: Positive
+    dimensions: list[Positive]  # kept by PCA and by truncation
+    parts: list[Positive]  # of a vector, a byte each, in product quantisation
+
+
 class ReportParams(Record):
     """What the page shows."""
 
@@ -208,6 +216,7 @@ class RuntimeParams(Record):
     threads: Positive | Auto = "auto"
     workers: Positive | Auto = "auto"
     batch_size: Positive = 64
+    price_per_hour: Annotated[float, Field(ge=0)] | None = None  # of this machine, in whatever currency
     services: ServiceRuntime = ServiceRuntime()
 
 
@@ -227,6 +236,7 @@ class Params(Record):
     cross_tune: CrossTuneParams
     retrieve: RetrieveParams
     distract: DistractParams
+    compress: CompressParams
     report: ReportParams
     runtime: RuntimeParams = RuntimeParams()
     models: dict[Slug, AnyModel]

@@ -3,6 +3,7 @@
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_matching import side
 
@@ -11,12 +12,17 @@ from src.distractors import count_better, curve, recall, sizes
 from src.retrieval import Side
 
 
+def enlarged(query: Side, gallery: Side, parts: list[np.ndarray]) -> pd.DataFrame:
+    """The curve, every query drawn for itself."""
+    return curve(query, gallery, parts, np.arange(len(query)), "toy")
+
+
 def vectors(*degrees: float) -> np.ndarray:
     return side(degrees, range(len(degrees))).vectors
 
 
 def test_a_distractor_nearer_than_the_best_right_image_takes_its_place():
-    table = curve(side([0], [1], first=2), side([10, 40], [1, 2]), [vectors(5, 20)], "toy")
+    table = enlarged(side([0], [1], first=2), side([10, 40], [1, 2]), [vectors(5, 20)])
     assert table["gallery"].tolist() == [2, 4]
     assert table["distractors"].tolist() == [0, 2]
     assert table["R@1"].tolist() == [1, 0]
@@ -35,7 +41,7 @@ def test_a_gallery_is_doubled_until_all_distractors_are_in():
 
 
 def test_without_distractors_recall_is_what_it_was():
-    table = curve(side([0, 50], [1, 2], first=2), side([10, 40], [1, 1]), [], "toy")
+    table = enlarged(side([0, 50], [1, 2], first=2), side([10, 40], [1, 1]), [])
     assert table[["gallery", "distractors", "R@1", "R@5"]].to_numpy().tolist() == [[2, 0, 1, 1]]
 
 
@@ -62,7 +68,7 @@ def test_the_curve_is_the_mean_over_every_merged_gallery(inside):
     random = np.random.default_rng(5)
     gallery, others = cloud(random, 6, 0, 2), cloud(random, 9, 100, 1)
     query = gallery if inside else cloud(random, 20, 6, 3)
-    table = curve(query, gallery, [others.vectors[:4], others.vectors[4:]], "toy")
+    table = enlarged(query, gallery, [others.vectors[:4], others.vectors[4:]])
     assert table["distractors"].tolist() == [0, 6, 9]
     asked = query[retrieval.count_relevant(query, gallery) > 0]
     for row in table.to_dict("records"):
@@ -86,11 +92,11 @@ def test_blocks_make_no_difference(monkeypatch):
     right = random.uniform(0, 1, 30)
     whole = count_better(query, right, others)
     assert whole.tolist() == ((query.astype(float) @ others.T.astype(float)) > right[:, None]).sum(1).tolist()
-    monkeypatch.setattr(distractors, "CELLS", 30 * 7)
+    monkeypatch.setattr(distractors, "BLOCK", 7)
     assert count_better(query, right, others).tolist() == whole.tolist()
 
 
 def test_r1_has_an_interval_around_it():
     random = np.random.default_rng(3)
-    table = curve(cloud(random, 60, 60, 9), cloud(random, 60, 0, 9), [cloud(random, 200, 0, 1).vectors], "toy")
+    table = enlarged(cloud(random, 60, 60, 9), cloud(random, 60, 0, 9), [cloud(random, 200, 0, 1).vectors])
     assert ((table["low"] < table["R@1"]) & (table["R@1"] < table["high"])).all()

@@ -1,6 +1,7 @@
 """Thresholds: a picture, then a simulation that really takes the product out of the catalogue."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_matching import match
 
@@ -16,8 +17,13 @@ def matches(right: list[float], wrong: list[float]) -> Matches:
     return Matches(np.float32(right), np.float32(wrong), hits, np.ones(len(right), np.int32))
 
 
+def choose(found: Matches) -> pd.DataFrame:
+    """Every query drawn for itself."""
+    return thresholds.choose(found, np.arange(len(found.right)), "toy")
+
+
 def at(rate: float, found: Matches) -> dict[str, float]:
-    return thresholds.choose(found).set_index("false_accept").loc[rate].to_dict()
+    return choose(found).set_index("false_accept").loc[rate].to_dict()
 
 
 def test_one_of_ten_queries_may_pass_at_a_rate_of_ten_percent():
@@ -42,7 +48,27 @@ def test_equal_wrong_matches_pass_together_or_not_at_all():
 def test_a_query_without_its_product_says_what_passes_but_not_what_is_answered():
     found = matches([0.9, np.nan], [0.1, 0.8])
     found = Matches(found.right, found.wrong, found.hits, np.array([1, 0], np.int32))
-    assert at(0.5, found) == pytest.approx({"threshold": 0.1, "right": 1, "wrong": 0})
+    answered = at(0.5, found)
+    assert [answered[name] for name in ("threshold", "right", "wrong")] == pytest.approx([0.1, 1, 0])
+
+
+def test_a_threshold_chosen_on_other_labels_lets_more_through_where_labels_differ():
+    found = matches([0.9] * 400, [*np.linspace(0, 0.5, 380), *np.linspace(0.7, 0.8, 20)])
+    spread, crowded = np.random.default_rng(0).permutation(400), np.arange(400) // 20  # the last 20 are one label
+    each, one = (
+        thresholds.choose(found, codes, "toy").set_index("false_accept").loc[0.05] for codes in (spread, crowded)
+    )
+    assert each["threshold"] == one["threshold"] == pytest.approx(0.5)
+    assert each["held_out"] == pytest.approx(0.05, abs=0.005)
+    assert one["held_out"] > 0.08  # where that label did not choose, all of it is let through: a tenth of its half
+
+
+def test_the_same_queries_are_held_out_again_and_those_of_one_label_cannot_be():
+    wrong = np.float32(np.random.default_rng(0).random(50))
+    halves = thresholds.held_out(wrong, np.arange(50) // 5, "toy")
+    assert halves.tolist() == thresholds.held_out(wrong, np.arange(50) // 5, "toy").tolist()
+    assert halves.tolist() != thresholds.held_out(wrong, np.arange(50) // 5, "cars").tolist()
+    assert np.isnan(thresholds.held_out(wrong, np.zeros(50), "toy")).all()
 
 
 def test_thresholds_keep_their_rate_when_the_right_product_is_really_taken_out():
@@ -56,7 +82,7 @@ def test_thresholds_keep_their_rate_when_the_right_product_is_really_taken_out()
     without = [row[gallery.labels != label].max() for row, label in zip(similarity, query.labels, strict=True)]
     best, first = similarity.max(1), gallery.labels[similarity.argmax(1)] == query.labels
     asked = np.isin(query.labels, gallery.labels)
-    chosen = thresholds.choose(match(query, gallery, labels)).set_index("false_accept")
+    chosen = choose(match(query, gallery, labels)).set_index("false_accept")
     for rate, row in chosen.loc[0.005:].iterrows():
         kept = min(value for value in [*without, *best] if np.mean(np.array(without) > value) <= rate)
         assert row["threshold"] == pytest.approx(kept, abs=1e-6), rate
@@ -79,6 +105,6 @@ def test_both_histograms_have_the_same_bins_and_hold_every_query():
 
 
 def test_the_metrics_file_says_nothing_where_nothing_is_known():
-    found = thresholds.summary(thresholds.choose(matches([0.9] * 50, [0.1] * 50)))
-    assert found["0.1%"] == {"threshold": None, "right": None, "wrong": None}
-    assert found["5%"] == {"threshold": 0.1, "right": 1, "wrong": 0}
+    found = thresholds.summary(choose(matches([0.9] * 50, [0.1] * 50)))
+    assert found["0.1%"] == dict.fromkeys(["held_out", "threshold", "right", "wrong"])
+    assert found["5%"] == {"held_out": 0, "threshold": 0.1, "right": 1, "wrong": 0}

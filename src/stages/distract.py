@@ -11,7 +11,7 @@ from time import perf_counter
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from src import command, distractors, manifest, paths, protocols, runtime, store
+from src import command, distractors, evaluation, manifest, paths, protocols, retrieval, runtime, store
 from src.entries import Protocol
 from src.errors import UserError
 from src.params import load
@@ -46,7 +46,8 @@ def enlarge(dataset: str, played: Mapping[str, Protocol], folders: Mapping[str, 
             yield vectors[~images["sha256"].isin(own).to_numpy()]
 
     query, gallery = protocols.sides(table, embeddings, played[name], f"{dataset}.{name}")
-    curve = distractors.curve(query, gallery, others(), dataset)
+    cluster, _ = evaluation.clusters(table.iloc[query.rows], retrieval.count_relevant(query, gallery) > 0)
+    curve = distractors.curve(query, gallery, others(), cluster, dataset)
     first, last = curve.iloc[0], curve.iloc[-1]
     print(
         f"  {dataset} {name}: R@1 {first['R@1']:.3f} among {first['gallery']:,.0f} images,"

@@ -38,7 +38,8 @@ def main(strategy: str) -> None:
         with store.whole(paths.METRICS / "matches" / strategy / f"{name}.csv") as part:
             together.round(evaluation.DECIMALS).to_csv(part, index=False, lineterminator="\n")
     print(f"match {strategy}: {params.model}, {len(matches)} galleries, {perf_counter() - start:.1f} s")
-    print(*matching.lines(summary, params.datasets), sep="\n")
+    for line in matching.lines(summary, params.datasets):
+        print(line)
 
 
 def of_protocol(
@@ -52,7 +53,9 @@ def of_protocol(
     protocol = params.catalogue[place[-1]].protocols[name]
     query, gallery = protocols.sides(table, embeddings, protocol, f"{place[-1]}.{name}")
     found = matching.match(near, query, gallery, matching.products(table))
-    where, scores, chosen = evaluation.where(strategy, place, name), matching.score(found), thresholds.choose(found)
+    where, scores = evaluation.where(strategy, place, name), matching.score(found)
+    cluster, _ = evaluation.clusters(table.iloc[query.rows], found.n_relevant > 0)
+    chosen = thresholds.choose(found, cluster, place[-1])
     curves = {"histograms": thresholds.histograms(found), "thresholds": chosen.dropna()}
     figures = matching.summary(scores) | {"hubness": matching.hubness(near, gallery.rows)}
     figures["false_accepts"] = thresholds.summary(chosen)
