@@ -132,15 +132,11 @@ def beside(found: Advice) -> str:
 
 
 def gap(test: Difference, unsure: str = "") -> str:
-    """A difference that is shown, or with a word for its direction one that is not."""
-    size = f"{points(test.b - test.a).removeprefix('+')} points"
-    return f"{size} {unsure}: no difference shown ({sure(test)})" if unsure else f"{size} ({sure(test)})"
-
-
-def sure(test: Difference) -> str:
-    """Its interval and p."""
+    """A difference that is shown, or with a word for its direction one that is not; with its interval and p."""
+    size, low, high = (points(value).removeprefix("+") for value in (test.b - test.a, test.low, test.high))
     p = f"p {test.holm:.2g}" if test.holm >= 0.001 else "p < 0.001"
-    return f"95 % interval {points(test.low)} to {points(test.high)}, {p}"
+    sure = f"(95 % interval {low} to {high}, {p})"
+    return f"{size} points {unsure}: no difference shown {sure}" if unsure else f"{size} points {sure}"
 
 
 def costs(one: Candidate) -> str:

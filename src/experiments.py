@@ -12,6 +12,7 @@ from src import store
 from src.errors import UserError
 
 SHOW = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--no-pager"]
+DONE = {"state": "success"}  # of an experiment's executor; one that was pulled has none
 # params that change no cell, and the seed itself
 IDLE = {"seed", "runtime", "report", "published", "suites", "compress", "distract"}
 
@@ -67,12 +68,13 @@ def show(*options: str) -> list[dict[str, Any]]:
 def finished(shown: Sequence[Mapping[str, Any]]) -> Iterator[Experiment]:
     """Commits and their experiments that have the metrics of all their strategies.
 
-    The workspace is left out: its metrics may be older than its params.
+    The workspace is left out, its metrics may be older than its params, and so is an experiment that still runs.
     """
     for commit in shown:
         if commit["rev"] == "workspace":
             continue
-        tips = [(one["name"], one["revs"][0]) for one in commit["experiments"] or []]
+        ended = [one for one in commit["experiments"] or [] if (one["executor"] or DONE)["state"] == DONE["state"]]
+        tips = [(one["name"], one["revs"][0]) for one in ended]
         for name, found in [(commit["name"], commit), *tips]:
             one = read(name or found["rev"][:7], found["data"] or {})
             if one:

@@ -41,7 +41,9 @@ def main(options: Sequence[str]) -> None:
     with store.whole(HTML) as part:
         part.write_text(page.render(table), encoding="utf-8")
     boards = [page.board(str(key), rows) for key, rows in table.groupby("benchmark", sort=False)]
-    print(*(line for board in boards for line in lines(board)), f"{HTML}, {CSV}", sep="\n")
+    apart = ["The tables ask different things (datasets, photos, splits or protocols): do not compare across them."]
+    told = [*(line for board in boards for line in lines(board)), *(apart if len(boards) > 1 else [])]
+    print(*told, f"{HTML}, {CSV}", sep="\n")
 
 
 def measure(entry: Mapping[str, Any]) -> dict[str, Any]:

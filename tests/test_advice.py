@@ -106,7 +106,7 @@ def test_the_advice_in_sentences() -> None:
     assert told[0].startswith("For visual search take tiny top_tuned: mMP@5 60.0 % (95 % interval ")
     assert told[0].endswith(", mean over 2 datasets.")
     assert told[1] == "It costs 1 min of tuning, 10 ms an answer, 1,000 bytes a vector, licence MIT."
-    assert told[2] == "The runner-up, tiny pretrained, loses 40.0 points (95 % interval +30.0 to +50.0, p < 0.001)."
+    assert told[2] == "The runner-up, tiny pretrained, loses 40.0 points (95 % interval 30.0 to 50.0, p < 0.001)."
     assert told[3].startswith("Outside the budget, tiny fine_tuned gains 20.0 points (95 % interval ")
     assert told[3].endswith("; it is out because of 60 min of tuning, where 10 is allowed.")
     assert len(told) == 4
@@ -115,7 +115,7 @@ def test_the_advice_in_sentences() -> None:
 def test_a_difference_that_is_not_shown_is_called_so() -> None:
     best, cheap = candidate("fine_tuned", 21, MUCH), candidate("top_tuned", 20)
     assert sentences(GOAL, [best, cheap])[2] == (
-        "tiny fine_tuned scores 2.0 points more: no difference shown (95 % interval 0.0 to +5.0, p 0.5), and costs "
+        "tiny fine_tuned scores 2.0 points more: no difference shown (95 % interval 0.0 to 5.0, p 0.5), and costs "
         "more: 60 min of tuning, 10 ms an answer, 1,000 bytes a vector, licence MIT."
     )
     dear, best = candidate("fine_tuned", 20, MUCH), candidate("top_tuned", 21)

@@ -17,6 +17,14 @@ def test_commits_and_their_experiments_are_read_and_the_workspace_is_not() -> No
     assert found[1].entry == {"library": "timm"}
 
 
+@pytest.mark.parametrize(("state", "counts"), [("success", True), ("running", False), ("failed", False)])
+def test_an_experiment_counts_once_it_has_ended_well(state: str, counts: bool) -> None:
+    """While it runs, what it shows is partly that of the commit it began with."""
+    found = shown(experiment("main", 0, 0.2), experiment("tall-huts", 1, 0.4))
+    found[1]["experiments"][0]["executor"] = {"state": state, "name": "dvc-task"}
+    assert [one.name for one in experiments.finished(found)] == ["main", "tall-huts"][: 1 + counts]
+
+
 def test_metrics_of_another_model_than_the_params_name_do_not_count() -> None:
     """As when params.yaml was committed and `dvc repro` never run."""
     stale = experiment("main", 0, 0.2)
