@@ -73,7 +73,7 @@ def finished(shown: Sequence[Mapping[str, Any]]) -> Iterator[Experiment]:
     for commit in shown:
         if commit["rev"] == "workspace":
             continue
-        ended = [one for one in commit["experiments"] or [] if (one["executor"] or DONE)["state"] == DONE["state"]]
+        ended = [one for one in commit["experiments"] or [] if (one.get("executor") or DONE)["state"] == DONE["state"]]
         tips = [(one["name"], one["revs"][0]) for one in ended]
         for name, found in [(commit["name"], commit), *tips]:
             one = read(name or found["rev"][:7], found["data"] or {})

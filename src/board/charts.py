@@ -89,7 +89,7 @@ def panel(title: str, label: str, rows: pd.DataFrame, log: bool = False, score: 
         return None
     across = spanned(kept["x"], LEFT, WIDTH - RIGHT, log)
     upward = spanned(pd.concat([kept["y"], kept["low"], kept["high"]]), HEIGHT - BOTTOM, TOP)
-    say = percent if score else "{:+.1f}".format
+    say = percent if score else deviations
     ticks = [(across.place(tick), short(tick)) for tick in across.ticks()]
     levels = [(upward.place(tick), say(tick).removesuffix(".0")) for tick in upward.ticks()]
     return Panel(title, label, list(placed(kept, across, upward, say)), ticks, levels)
@@ -131,6 +131,11 @@ def room(x: float, y: float, text: str, taken: Sequence[Box]) -> tuple[tuple[flo
 def overlap(one: Box, other: Box) -> bool:
     """Whether two boxes share an area."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def deviations(value: float) -> str:
+    """A z-score with its sign: '+1.2', '−0.5', '0'."""
+    return f"{value:+.1f}".replace("-", "−") if round(value, 1) else "0"
 
 
 def short(value: float) -> str:

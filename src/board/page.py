@@ -27,7 +27,9 @@ class Board:
     key: str
     datasets: Sequence[str]
     strategies: Sequence[str]
-    entries: Sequence[Mapping[str, Any]]  # a row of the table each: its columns, and `scores` by strategy
+    entries: Sequence[
+        Mapping[str, Any]
+    ]  # a row of the table each: its columns, names of experiments, `scores` by strategy
     costs: Sequence[Mapping[str, Any]]  # rows of `ranking.table` that have any
     bars: Mapping[str, Sequence[Mapping[str, Any]]]  # strategy -> rows of `ranking.champions`
     panels: Mapping[str, Sequence[charts.Panel]]  # strategy -> its maps
@@ -72,7 +74,7 @@ def entries(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """A row of the wide table each, the one with the best score first."""
     for _, of_entry in rows.groupby(["model", "variant"], sort=False):
         found = records(of_entry)
-        yield found[0] | {"scores": {row["strategy"]: row for row in found}}
+        yield found[0] | {"names": found[0]["experiments"].split(), "scores": {row["strategy"]: row for row in found}}
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:

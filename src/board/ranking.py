@@ -1,13 +1,14 @@
 """Floor 2. Experiments as one table: what each model reaches by each strategy, how sure that is, and what it costs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from src import expense, store, summary
 from src.experiments import Experiment, differing
 
+T = TypeVar("T")
 Facts = Mapping[str, Any]  # dimension, parameters, gmacs of a backbone; without what is not known
 Measure = Callable[[Mapping[str, Any]], Facts]  # a model's entry in params.yaml -> its facts
 
@@ -24,18 +25,22 @@ def table(found: Sequence[Experiment], measure: Measure) -> pd.DataFrame:
     """COLUMNS and `mMP@5 <dataset>`s, a row a (benchmark, model, variant, strategy), the best of a benchmark first.
 
     benchmark: a key of datasets, manifests and protocols; what differs in it cannot be compared. variant: the settings
-    in which entries of one benchmark differ, beside the model. mMP@5 and its 95 % interval (of the queries) are means
-    over `seeds` repetitions, deviation (n - 1) is theirs; gain is over pretrained of the same entry. Costs as `expense`
-    has them; dimension, parameters and gmacs are the backbone's, memory_mb is the highest peak of tuning (of
-    `pretrained`: embedding).
+    that all entries of a benchmark have and in which they differ, beside the model (`inputs`: code and photos); of
+    variants with the same scores, as of a commit that changed only words, the first stands for all. mMP@5 and its 95 %
+    interval (of the queries) are means over `seeds` repetitions, deviation (n - 1) is theirs; gain is over pretrained
+    of the same entry. Costs as `expense` has them; dimension, parameters and gmacs are the backbone's, memory_mb is the
+    highest peak of tuning (of `pretrained`: embedding).
     """
     rows: list[dict[str, Any]] = []
     for key, runs in grouped(found, benchmark).items():
-        entries = list(grouped(runs, lambda run: store.fingerprint(settings(run))).values())
-        varied = differing([settings(entry[0]) for entry in entries])
-        for entry in entries:
-            about = {"benchmark": key[:7], **describe(entry, varied), **facts(entry, measure)}
-            rows += [about | row for row in strategies(entry)]
+        entries = grouped(runs, lambda run: store.fingerprint(settings(run))).values()
+        distinct = list(grouped(list(entries), scored).values())
+        firsts = [settings(same[0][0]) for same in distinct]
+        varied = [key for key in differing(firsts) if all(key in first for first in firsts)]
+        for same in distinct:
+            names = " ".join(run.name for entry in same for run in entry)
+            about = {"benchmark": key[:7], **describe(same[0], varied), "experiments": names}
+            rows += [about | facts(same[0], measure) | row for row in strategies(same[0])]
     datasets = dict.fromkeys(name for run in found for name in run.protocols)
     made = pd.DataFrame(rows, columns=[*COLUMNS, *map(cell, datasets)]).astype(dict.fromkeys(COUNTS, "Int64"))
     order = made.groupby("benchmark", sort=False).ngroup()
@@ -48,9 +53,9 @@ def cell(dataset: str) -> str:
     return f"{summary.HEADLINE} {dataset}"
 
 
-def grouped(found: Sequence[Experiment], key: Callable[[Experiment], str]) -> dict[str, list[Experiment]]:
-    """Experiments by a key, in the order of its first appearance."""
-    groups: dict[str, list[Experiment]] = {}
+def grouped(found: Sequence[T], key: Callable[[T], str]) -> dict[str, list[T]]:
+    """What has the same key, in the order of its first appearance."""
+    groups: dict[str, list[T]] = {}
     for one in found:
         groups.setdefault(key(one), []).append(one)
     return groups
@@ -68,11 +73,16 @@ def settings(run: Experiment) -> dict[str, str]:
     return {key: value for key, value in run.settings.items() if key != "strategies"}
 
 
+def scored(entry: Sequence[Experiment]) -> str:
+    """A key of the model and all its scores."""
+    keys = ("strategy", "seeds", *map(cell, entry[0].protocols))
+    return store.fingerprint(entry[0].model, [[row[key] for key in keys] for row in strategies(entry)])
+
+
 def describe(entry: Sequence[Experiment], varied: Sequence[str]) -> dict[str, str]:
-    """The columns that say which experiments these are."""
+    """The columns that say what this is."""
     own = settings(entry[0])
-    told = ", ".join(f"{key} {own[key]}" for key in varied if key in own)
-    return {"model": entry[0].model, "variant": told, "experiments": " ".join(run.name for run in entry)}
+    return {"model": entry[0].model, "variant": ", ".join(f"{key} {own[key]}" for key in varied)}
 
 
 def facts(entry: Sequence[Experiment], measure: Measure) -> dict[str, Any]:

@@ -114,6 +114,17 @@ def test_maps_show_the_models_whose_facts_are_known_and_zscores_need_three() -> 
     assert len(board.costs) == 4
 
 
+def test_a_price_is_a_column_where_there_is_one() -> None:
+    assert "price" not in page.render(table())
+    assert page.render(table().assign(price=12.5)).count('data-value="12.5"') == 4
+
+
+def test_a_model_alone_is_no_chart() -> None:
+    alone = table()[lambda rows: rows["model"] == "siglip"]
+    assert "All models" in page.render(table())
+    assert not [title for title in ("All models", "Map of the models", "z-scored") if title in page.render(alone)]
+
+
 def test_benchmarks_stand_apart_with_a_warning() -> None:
     one, two = (page.render(table(benchmarks=count)) for count in (1, 2))
     assert "asked 2 different things" in two and "different things" not in one

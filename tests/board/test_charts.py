@@ -95,3 +95,7 @@ def test_the_interval_is_part_of_the_axis() -> None:
 )
 def test_numbers_are_short(value: float, text: str) -> None:
     assert charts.short(value) == text
+
+
+def test_a_zscore_has_its_sign() -> None:
+    assert [charts.deviations(value) for value in (1.24, -0.5, 0, -0.01)] == ["+1.2", "−0.5", "0", "0"]

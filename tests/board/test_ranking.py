@@ -61,6 +61,20 @@ def test_another_setting_is_another_variant_told_by_what_differs() -> None:
     assert found["variant"].tolist() == ["top_tune.lr 0.2", "top_tune.lr 0.1"]
 
 
+def test_variants_with_the_same_scores_are_one_row() -> None:
+    """A commit that changed words, or a setting that does not matter."""
+    found = table(
+        experiment("main", 0, 0.2), experiment("docs", 0, 0.2, code="d"), experiment("other", 0, 0.3, code="e")
+    )
+    assert found[["mMP@5 cars", "experiments"]].to_numpy().tolist() == [[0.3, "other"], [0.2, "main docs"]]
+    assert found["variant"].str.startswith("inputs ").all()
+
+
+def test_a_setting_that_not_all_had_yet_tells_no_variant() -> None:
+    old = experiment("old", 0, 0.4, code="d", top_tune={"lr": 0.1})
+    assert table(experiment("main", 0, 0.2), old)["variant"].str.fullmatch(r'inputs "?\w{7}"?').all()
+
+
 def test_the_best_stands_first_within_its_benchmark() -> None:
     other = experiment("food", 0, 0.9, **of("clip"), datasets=["food"])
     found = table(experiment("main", 0, 0.2), other, experiment("a", 0, 0.6, **of("siglip")))
