@@ -42,7 +42,7 @@ def marks(stands: pd.DataFrame) -> dict[tuple[str, str], str]:
 def notes(stands: pd.DataFrame) -> list[str]:
     """What marks and intervals mean, for people; nothing of marks where nothing is compared."""
     drawn = stands[stands["dataset"] != MEAN].drop_duplicates("dataset").groupby("by", sort=False)["dataset"]
-    places = {by: f" ({', '.join(names)})" if drawn.ngroups > 1 else "" for by, names in drawn}
+    places = {str(by): f" ({', '.join(names)})" if drawn.ngroups > 1 else "" for by, names in drawn}
     ways = ", ".join(f"by {by}{where}" for by, where in places.items())
     told = [f"Intervals are 95 %, by bootstrap of whole clusters of queries: {ways}."]
     if stands["p"].notna().any():
