@@ -1,13 +1,10 @@
 """Floor 1. Where the arithmetic runs, and with how many threads."""
 
-import platform
-from pathlib import Path
-
 import torch
 
 from src.errors import UserError
 from src.params import RuntimeParams
-from src.runtime import threads
+from src.runtime import peak_memory, processor, threads
 
 
 def choose(runtime: RuntimeParams) -> torch.device:
@@ -28,16 +25,10 @@ def choose(runtime: RuntimeParams) -> torch.device:
     return device
 
 
-def hardware(device: torch.device) -> dict[str, str | int]:
-    """What a timing was measured on."""
-    return {"device": str(device), "threads": torch.get_num_threads(), "processor": processor(device)}
-
-
-def processor(device: torch.device) -> str:
-    """The maker's name of a device."""
+def hardware(device: torch.device) -> dict[str, str | int | float]:
+    """What a timing was measured on, and how much memory it took there: at its peak, in MB."""
+    peak = {"peak_memory_mb": round(peak_memory() / 1e6, 1)}
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    listed = Path("/proc/cpuinfo")  # where Linux says it; platform.processor() is empty there
-    lines = listed.read_text().splitlines() if listed.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+        peak["peak_gpu_memory_mb"] = round(torch.cuda.max_memory_allocated(device) / 1e6, 1)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return {"device": str(device), "threads": torch.get_num_threads(), "processor": name, **peak}

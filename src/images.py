@@ -21,6 +21,7 @@ from src import store
 from src.errors import UserError
 
 SHARD_BYTES = 256 * 2**20
+GLANCE = 80  # pixels a side of the small image that hashes and measures are taken from
 MAX_PIXELS = 100_000_000  # larger is refused before it is decoded (a decompression bomb)
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")  # no EPS: Pillow starts Ghostscript for it
 SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
@@ -64,19 +65,22 @@ def decode(data: bytes) -> Image.Image:
         return _rgb(_open(data))
 
 
-def verify(data: bytes) -> tuple[int, int]:
-    """Width and height, upright, of an image that `decode` will read to its end. Raises Unreadable with the reason.
+def glance(data: bytes) -> tuple[tuple[int, int], Pixels]:
+    """Width and height, upright, of an image that `decode` will read to its end, and the image itself, small and grey.
 
-    A JPEG is decoded at an eighth of its size: that reads all its bytes and leaves out most of the arithmetic.
+    The small one is upright and squeezed to uint8 [GLANCE, GLANCE]. A JPEG is decoded at as little as an eighth of its
+    size: that reads all its bytes and leaves out most of the arithmetic. Raises Unreadable with the reason.
     """
     with _reasons():
         image = _open(data)
         width, height = image.size
-        image.draft(None, (1, 1))
+        image.draft("L", (GLANCE, GLANCE))
         image.load()  # before asking for EXIF: a PNG decodes itself for that, and says only once that it is broken
         sideways = _orientation(image) in SIDEWAYS
-        _rgb(image)
-        return (height, width) if sideways else (width, height)
+        plain = _plain(image)
+        grey = plain if plain.mode == "L" else plain.convert("RGB").convert("L")
+        small = grey.resize((GLANCE, GLANCE), Image.Resampling.BILINEAR)
+        return (height, width) if sideways else (width, height), np.asarray(small)
 
 
 @contextmanager
@@ -110,6 +114,12 @@ def _orientation(image: Image.Image) -> int:
 
 def _rgb(image: Image.Image) -> Image.Image:
     """The decoded pixels, whatever the mode they came in."""
+    image = _plain(image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The decoded pixels upright, of 8 bits, on white where they are transparent; in the mode they came in."""
     image.load()
     with suppress(Exception):  # as in `_orientation`
         ImageOps.exif_transpose(image, in_place=True)
@@ -118,7 +128,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return image
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

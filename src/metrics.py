@@ -1,7 +1,7 @@
 """Floor 2. Retrieval metrics: hits in rank order in, one number a query out.
 
 Every metric takes the same three arrays, for Q queries that each have at least one relevant gallery image:
-hits [Q, K] bool, in rank order, K at least 10 and at least the largest n_relevant, False beyond the gallery;
+hits [Q, K] bool, in rank order, K at least 20 and at least the largest n_relevant, False beyond the gallery;
 n_relevant [Q] int, R below; first_hit [Q] int, the rank of the first hit over the whole gallery, from 1.
 """
 
@@ -37,9 +37,12 @@ def map_at_r(hits: Hits, n_relevant: Counts, first_hit: Counts) -> Values:
     Source: A Metric Learning Reality Check, arXiv 2003.08505.
     """
     longest = int(n_relevant.max(initial=0))
-    counted = hits[:, :longest] & _within(n_relevant, longest)
-    precision = counted.cumsum(1, dtype=np.int32) / np.arange(1, longest + 1)
-    return (precision * counted).sum(1) / n_relevant
+    return _precision_at_hits(hits[:, :longest] & _within(n_relevant, longest)) / n_relevant
+
+
+def map_at(k: int, hits: Hits, n_relevant: Counts, first_hit: Counts) -> Values:
+    """Precision at each hit among the first k ranks, summed, / min(R, k)."""
+    return _precision_at_hits(hits[:, :k]) / np.minimum(n_relevant, k)
 
 
 def mrr(hits: Hits, n_relevant: Counts, first_hit: Counts) -> Values:
@@ -57,6 +60,12 @@ def ndcg_at(k: int, hits: Hits, n_relevant: Counts, first_hit: Counts) -> Values
     return (hits[:, :k] * discount).sum(1) / ideal
 
 
+def _precision_at_hits(hits: Hits) -> Values:
+    """The share of hits up to and with each hit, summed: [Q, k] -> [Q]."""
+    precision = hits.cumsum(1, dtype=np.int32) / np.arange(1, hits.shape[1] + 1)
+    return (precision * hits).sum(1)
+
+
 def _within(cut: Counts, k: int) -> Hits:
     """[Q, k]: is the rank among the first `cut`?"""
     return np.arange(k) < cut[:, None]
@@ -68,6 +77,7 @@ METRICS: dict[str, Callable[[Hits, Counts, Counts], Values]] = {
     "R@5": partial(recall_at, 5),
     "R@10": partial(recall_at, 10),
     "mAP@R": map_at_r,
+    "mAP@20": partial(map_at, 20),
     "MRR": mrr,
     "nDCG@10": partial(ndcg_at, 10),
 }

@@ -42,14 +42,23 @@ def figures(model: AnyModel) -> list[str]:
     """Dimension, millions of parameters of the image encoder, and GMACs at a size of image."""
     if isinstance(model, ServiceModel):
         return [str(model.dim or UNKNOWN), UNKNOWN, UNKNOWN]
+    found = measure(model)
+    if not found:
+        return [UNKNOWN] * 3
+    gmacs = f"{found['gmacs']:#.3g}".rstrip(".")
+    return [str(found["dim"]), f"{found['parameters'] / 1e6:.1f}", f"{gmacs} at {found['size']} px"]
+
+
+def measure(model: AnyModel) -> dict[str, float] | None:
+    """dim, parameters, gmacs and size of an image; None of a service, or a repository that is not on this machine."""
+    if isinstance(model, ServiceModel):
+        return None
     try:
         config, size = OUTLINES[model.library](model)
-    except UserError:  # a repository that is not on this machine
-        return [UNKNOWN] * 3
+    except UserError:
+        return None
     with torch.device("meta"):
-        found = costs.measure(backbones.library(model.library).build(config).eval(), size)
-    gmacs = f"{found['gmacs']:#.3g}".rstrip(".")
-    return [str(found["dim"]), f"{found['parameters'] / 1e6:.1f}", f"{gmacs} at {size} px"]
+        return {**costs.measure(backbones.library(model.library).build(config).eval(), size), "size": size}
 
 
 def of_sample(model: Model) -> Outline:

@@ -43,7 +43,21 @@ class ExtractParams(Record):
 class RetrieveParams(Record):
     """How many neighbours of each query are kept."""
 
-    depth: Annotated[int, Field(ge=10)]
+    depth: Annotated[int, Field(ge=20)]  # as far as a metric looks
+
+
+class DistractParams(Record):
+    """Whose galleries are enlarged, besides those of `pretrained`."""
+
+    tuned: list[Literal["top_tuned", "fine_tuned"]]
+
+
+class CompressParams(Record):
+    """Ways to store a catalogue's vectors in fewer bytes, tried on at most so many queries of a dataset."""
+
+    queries: Positive
+    dimensions: list[Positive]  # kept by PCA and by truncation
+    parts: list[Positive]  # of a vector, a byte each, in product quantisation
 
 
 class ReportParams(Record):
@@ -68,6 +82,7 @@ class RuntimeParams(Record):
     threads: Positive | Auto = "auto"
     workers: Positive | Auto = "auto"
     batch_size: Positive = 64
+    price_per_hour: Annotated[float, Field(ge=0)] | None = None  # of this machine, in whatever currency
     services: ServiceRuntime = ServiceRuntime()
 
 
@@ -86,6 +101,8 @@ class Params(Record):
     hybrid: HybridParams
     cross_tune: CrossTuneParams
     retrieve: RetrieveParams
+    distract: DistractParams
+    compress: CompressParams
     report: ReportParams
     runtime: RuntimeParams = RuntimeParams()
     models: dict[Slug, AnyModel]

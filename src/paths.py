@@ -9,6 +9,9 @@ EMBEDDINGS = Path("data/embeddings")
 NEIGHBORS = Path("data/neighbors")
 QUERIES = Path("data/queries")
 SIMILARITY = Path("data/similarity")
+AUDIT = Path("data/audit")
+MATCHES = Path("data/matches")
+DISTRACTORS = Path("data/distractors")
 BACKBONE = Path("models/backbone")
 METRICS = Path("metrics")
 COST = Path("data/cost")
@@ -61,11 +64,24 @@ def queries(strategy: str) -> Path:
     return QUERIES / strategy
 
 
+def compression(strategy: str) -> Path:
+    """Folder with `datasets.csv` and `means.csv`: ways to store vectors in fewer bytes, and what they lose."""
+    return Path("data/compression") / strategy
+
+
 def metrics(strategy: str) -> Path:
     """The metrics file that DVC shows and git keeps."""
     return METRICS / f"{strategy}.json"
 
 
-def cost(stage: str, *place: str) -> Path:
-    """Timings of a stage: not deterministic, so nothing later depends on them."""
-    return COST.joinpath(stage, *place)
+def cost_metrics(strategy: str) -> Path:
+    """The metrics file of times and sizes, apart from `metrics` because times are never the same."""
+    return METRICS / "cost" / f"{strategy}.json"
+
+
+def cost(strategy: str, *place: str) -> Path:
+    """What making a strategy's embeddings took, `cost.json`: not deterministic, so only other timings are made of it.
+
+    place = dataset or (method, source), as for embeddings. What every hybrid took lies in `hybrid_tune` by method.
+    """
+    return COST.joinpath(strategy, *place)

@@ -1,6 +1,10 @@
-"""Floor 0. Processor, threads and workers: what changes speed and nothing else."""
+"""Floor 0. Processor, threads, workers and memory: what changes speed and nothing else."""
 
 import os
+import platform
+import resource
+import sys
+from pathlib import Path
 
 from src.params import RuntimeParams
 
@@ -18,3 +22,17 @@ def workers(runtime: RuntimeParams) -> int:
 def threads(runtime: RuntimeParams) -> int:
     """Threads of the arithmetic."""
     return cores() if runtime.threads == "auto" else runtime.threads
+
+
+def processor() -> str:
+    """The maker's name of the processor."""
+    listed = Path("/proc/cpuinfo")  # where Linux says it; platform.processor() is empty there
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def peak_memory() -> int:
+    """The most bytes of main memory that this process has held at once, libraries and all."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024  # Linux counts in KiB

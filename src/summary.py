@@ -1,16 +1,14 @@
-"""Floor 2. From the metrics of every strategy to one long table, the headline figures and a summary people read."""
+"""Floor 2. From the metrics of every strategy to one long table, and the headline figures."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from src import licences, relation
+from src import licences
 from src.errors import UserError
-from src.published import Comparison
-from src.relation import Relation
-from src.words import HYBRIDS, METHODS
+from src.words import METHODS
 
 HEADLINE = "mMP@5"
 CROSS = "cross_tuned."
@@ -59,6 +57,7 @@ def scores(metrics: Mapping[str, Metrics], protocols: Protocols) -> pd.DataFrame
         for strategy, source, dataset, found in _places(name, metrics[name], protocols)
         for protocol, values in found.items()
         for metric, value in values.items()
+        if metric != "interval"
     ]
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"value": "float64"})
     orders = {"strategy": table["strategy"].unique().tolist(), "dataset": list(protocols)}
@@ -180,101 +179,3 @@ def points(value: float) -> str:
     """A difference in percentage points with its sign: 0.031 -> '+3.1', -0.0201 -> '−2.0', 0.0 -> '0.0'."""
     text = f"{100 * value:+.1f}"
     return "–" if pd.isna(value) else "0.0" if float(text) == 0 else text.replace("-", "−")
-
-
-def markdown(
-    scores: pd.DataFrame,
-    about: About,
-    protocols: Protocols,
-    published: Sequence[Comparison] = (),
-    relations: Sequence[Relation] = (),
-    merged: Sequence[Sequence[str]] = (),
-) -> str:
-    """metrics/summary.md: the headline with mean and gain, then metrics, protocols, published numbers, relations.
-
-    `merged`: lines of `merged.lines`.
-    """
-    parts = [f"# {about.slug}: {HEADLINE} in %\n", *([f"**{about.warning}**\n"] if about.warning else [])]
-    parts += [_grid(table(scores, HEADLINE), gain=True)]
-    more = {f"{metric} in %": table(scores, metric) for metric in ("R@1", "mAP@R")}
-    more |= {f"{HEADLINE} in %, protocol {name}": table(scores, HEADLINE, name) for name in other_protocols(protocols)}
-    more |= {"Classification accuracy in %": table(scores, "accuracy", "classification")}
-    for title, cells in more.items():
-        parts += [f"\n## {title}\n", _grid(cells)] if len(cells) else []
-    named = classification(scores)
-    parts += ["\n## Classification in %, mean over datasets\n", _named(named)] if len(named) else []
-    parts += ["\n## Beside published numbers, in %\n", _beside(published)] if published else []
-    parts += ["\n## How far similarity tells the change by cross-tuning\n", _related(relations)] if relations else []
-    parts += [f"\n## {MERGED}, {HEADLINE} in %\n", _aligned(merged, words=(0, 1))] if merged else []
-    return "\n".join([*parts, "", *_notes(scores, about, protocols)]) + "\n"
-
-
-def _grid(table: pd.DataFrame, gain: bool = False) -> str:
-    """A Markdown table that is also aligned in a terminal; the best of a row in bold."""
-    cells = pd.concat([table, table.mean().to_frame("mean").T]) if len(table) > 1 else table
-    lines = [["dataset", *map(_short, table.columns)]]
-    for (name, row), (_, marks) in zip(cells.iterrows(), best(cells).iterrows(), strict=True):
-        shown = zip(map(percent, row), marks, strict=True)
-        lines.append([str(name), *(f"**{text}**" if marked else text for text, marked in shown)])
-    if gain and "pretrained" in table and table.shape[1] > 1:
-        change = (table.mean() - table["pretrained"].mean()).drop("pretrained").map(points)
-        lines.append(["gain, points", *(change.get(name, "") for name in table.columns)])
-    return _aligned(lines)
-
-
-def _named(means: pd.DataFrame) -> str:
-    lines = [["strategy", *CLASSIFICATION.values()]]
-    return _aligned(lines + [[_short(str(name)), *map(percent, row)] for name, row in means.iterrows()])
-
-
-def _beside(published: Sequence[Comparison]) -> str:
-    lines = [["dataset", "protocol", "metric", "here", "published", "points", "source"]]
-    for found in published:
-        numbers = percent(found.here), percent(found.published), points(found.difference)
-        lines.append([found.dataset, found.protocol, found.metric, *numbers, found.source.replace("|", "/")])
-    return _aligned(lines, words=(0, 1, 2, 6))
-
-
-def _related(relations: Sequence[Relation]) -> str:
-    cells = relation.table(relations)
-    methods = list(dict.fromkeys(found.method for found in relations))
-    lines = [["similarity", *(_short(f"{CROSS}{method}") for method in methods)]]
-    lines += [[measure, *(found.get(method, "") for method in methods)] for measure, found in cells.items()]
-    return f"{_aligned(lines)}\n\n{relation.caution(relations)}"
-
-
-def _aligned(lines: Sequence[Sequence[str]], words: Container[int] = (0,)) -> str:
-    """The first line is the head; columns `words` begin at the left, the others, of numbers, end at the right.
-
-    No outer bars: they would make the widest of our tables too wide for 80 columns.
-    """
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = ["-" * width if i in words else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
-    aligned = [str.ljust if i in words else str.rjust for i in range(len(widths))]
-    rows = [zip(aligned, line, widths, strict=True) for line in [lines[0], rule, *lines[1:]]]
-    return "\n".join(" | ".join(align(cell, width) for align, cell, width in row).rstrip() for row in rows)
-
-
-def _short(strategy: str) -> str:
-    """Column heads that fit a terminal: 'cross_tuned.top_tuned' -> 'cross top'."""
-    return f"cross {strategy.removeprefix(CROSS).removesuffix('_tuned')}" if strategy.startswith(CROSS) else strategy
-
-
-def _notes(scores: pd.DataFrame, about: About, protocols: Protocols) -> list[str]:
-    names = list(dict.fromkeys(first for first, *_ in protocols.values()))
-    crossed = [_short(name) for name in scores["strategy"].cat.categories if name.startswith(CROSS)]
-    notes = [f"{about.slug} is {about.library} {about.checkpoint}, licence {about.licence}."]
-    notes.append(f"First protocol of each dataset ({', '.join(names)}) unless named; the best of a row in bold.")
-    if crossed:
-        notes.append(f"{', '.join(crossed)}: tuned so on another dataset and used as it is; mean over those datasets.")
-    if about.hybrid:
-        notes.append(f"hybrid_tuned is {about.hybrid}: the backbone, {HYBRIDS[about.hybrid]}.")
-    if counted := trained(scores):
-        parameters = ", ".join(f"{name} {count:,}" for name, count in counted.items())
-        notes.append(f"Trained parameters: {parameters}.")
-    if lost := set_aside(scores):
-        images = ", ".join(f"{dataset} {count:,} of {of:,}" for dataset, (count, of) in lost.items())
-        notes.append(f"Images that could not be used: {images}; why is in data/manifests/<dataset>/quarantine.parquet.")
-    if any(name.startswith("sample_") for name in protocols):
-        notes.append(SAMPLE_NOTE)
-    return [f"- {note}" for note in notes]

@@ -120,7 +120,19 @@ def test_one_command_rebuilds_everything_and_the_second_time_nothing(clone: Clon
 
 
 def test_every_metric_of_every_cell_is_there(clone: Clone) -> None:
-    names = {"mMP@5", "R@1", "R@5", "R@10", "mAP@R", "MRR", "nDCG@10", "queries", "queries_without_relevant", "gallery"}
+    names = {
+        "mMP@5",
+        "R@1",
+        "R@5",
+        "R@10",
+        "mAP@R",
+        "mAP@20",
+        "MRR",
+        "nDCG@10",
+        "queries",
+        "queries_without_relevant",
+        "gallery",
+    }
     said = {"accuracy", "macro_precision", "macro_recall", "macro_F1", "images"}
     for strategy in ("pretrained", "top_tuned", "fine_tuned"):
         metrics = clone.json(f"metrics/{strategy}.json")

@@ -28,5 +28,8 @@ def test_a_device_that_is_not_there_is_named_with_the_cure(name: str) -> None:
         device.choose(RuntimeParams(device=name, threads=1))
 
 
-def test_the_processor_has_a_name() -> None:
-    assert len(device.processor(torch.device("cpu"))) > 2
+def test_a_timing_says_what_it_was_measured_on_and_its_peak_of_memory() -> None:
+    found = device.hardware(torch.device("cpu"))
+    assert found.keys() == {"device", "threads", "processor", "peak_memory_mb"}
+    assert len(str(found["processor"])) > 2
+    assert found["peak_memory_mb"] > 50  # torch alone takes more

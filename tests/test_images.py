@@ -96,16 +96,28 @@ def test_a_photo_taken_sideways_comes_upright() -> None:
     exif[0x0112] = 6  # to be turned clockwise: left becomes top
     data = saved(image, "JPEG", exif=exif, quality=95)
     upright = images.decode(data)
-    assert upright.size == (20, 40) == images.verify(data)
+    assert upright.size == (20, 40) == images.glance(data)[0]
     top, bottom = upright.getpixel((10, 8)), upright.getpixel((10, 32))
     assert isinstance(top, tuple) and isinstance(bottom, tuple)
     assert top[2] > 200 > 50 > top[0]
     assert bottom[0] > 200 > 50 > bottom[2]
 
 
+def test_a_glance_is_small_grey_and_upright() -> None:
+    image = Image.new("RGB", (800, 400), "white")
+    image.paste("black", (0, 0, 400, 400))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise: left becomes top
+    size, grey = images.glance(saved(image, "JPEG", exif=exif))
+    assert size == (400, 800)
+    assert (grey.shape, grey.dtype) == ((images.GLANCE, images.GLANCE), np.uint8)
+    assert grey[: images.GLANCE // 2 - 4].max() < 10
+    assert grey[images.GLANCE // 2 + 4 :].min() > 245
+
+
 def test_a_broken_exif_block_does_not_cost_the_photo() -> None:
     data = saved(Image.new("RGB", (8, 8), "red"), "JPEG", exif=b"Exif\x00\x00nonsense")
-    assert images.verify(data) == (8, 8) == images.decode(data).size
+    assert images.glance(data)[0] == (8, 8) == images.decode(data).size
 
 
 def test_cmyk_comes_as_rgb() -> None:
@@ -126,7 +138,7 @@ def test_sixteen_bits_keep_their_brightness() -> None:
 
 @pytest.mark.parametrize("pixels", [np.full((8, 8), 0.5, np.float32), np.full((8, 8), 70_000, np.int32)])
 def test_grey_without_a_known_white_is_refused_instead_of_coming_black_or_white(pixels: np.ndarray) -> None:
-    for read in (images.decode, images.verify):
+    for read in (images.decode, images.glance):
         with pytest.raises(Unreadable, match="do not say what white is; save it as JPEG"):
             read(saved(Image.fromarray(pixels), "TIFF"))
 
@@ -151,20 +163,20 @@ def test_the_ending_of_a_name_does_not_matter_but_the_format_does() -> None:
     with pytest.raises(Unreadable, match="save it as JPEG"):
         images.decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
     with pytest.raises(Unreadable, match="empty"):
-        images.verify(b"")
+        images.glance(b"")
 
 
 def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     data = saved(Image.new("1", (12_000, 10_000)))
     larger = saved(Image.new("1", (20_000, 20_000)))  # Pillow refuses it by itself
-    for read in (images.decode, images.verify):
+    for read in (images.decode, images.glance):
         with pytest.raises(Unreadable, match="12,000 x 10,000"):
             read(data)
         with pytest.raises(Unreadable, match="bomb"):
             read(larger)
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     with pytest.raises(Unreadable):
-        images.verify(data)
+        images.glance(data)
 
 
 @pytest.mark.parametrize(
@@ -183,11 +195,13 @@ def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch)
         ("TIFF", "RGB", {}),
     ],
 )
-def test_what_verify_passes_decode_reads_and_the_sizes_agree(format_: str, mode: str, options: dict[str, bool]) -> None:
+def test_what_a_glance_passes_decode_reads_and_the_sizes_agree(
+    format_: str, mode: str, options: dict[str, bool]
+) -> None:
     data = saved(Image.fromarray(NOISE[:40, :61]).convert(mode), format_, **options)
-    assert images.verify(data) == images.decode(data).size == (61, 40)
+    assert images.glance(data)[0] == images.decode(data).size == (61, 40)
     for damaged in damages(data):
-        outcome = outcome_of(images.verify, damaged)
+        outcome = outcome_of(lambda data: images.glance(data)[0], damaged)
         assert isinstance(outcome, str) == isinstance(outcome_of(images.decode, damaged), str)
         if isinstance(outcome, str):
             assert "\n" not in outcome
@@ -195,7 +209,7 @@ def test_what_verify_passes_decode_reads_and_the_sizes_agree(format_: str, mode:
         else:
             assert images.decode(damaged).size == outcome
     with pytest.raises(Unreadable):
-        images.verify(data[: len(data) // 2])
+        images.glance(data[: len(data) // 2])
 
 
 def outcome_of(read: Callable[[bytes], object], data: bytes) -> object:

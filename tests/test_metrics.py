@@ -10,14 +10,14 @@ from src import metrics
 
 def scores(ranks: str, n_relevant: int, first_hit: int | None = None) -> dict[str, float]:
     """Every metric of one query; `ranks` draws its hits: 'x..x' hits at ranks 1 and 4."""
-    hits = np.array([[mark == "x" for mark in ranks.ljust(12, ".")]])
+    hits = np.array([[mark == "x" for mark in ranks.ljust(24, ".")]])
     first = ranks.find("x") + 1 if first_hit is None else first_hit
     found = metrics.score(hits, np.array([n_relevant], np.int32), np.array([first], np.int32))
     return {name: float(values[0]) for name, values in found.items()}
 
 
 def test_everything_relevant_in_front_scores_one_everywhere():
-    for n_relevant in (1, 2, 5, 7, 12):
+    for n_relevant in (1, 2, 5, 7, 12, 24):
         assert scores("x" * n_relevant, n_relevant) == pytest.approx(dict.fromkeys(metrics.METRICS, 1))
 
 
@@ -39,6 +39,12 @@ def test_map_at_r_sums_precision_at_hits_up_to_r_and_divides_by_r():
     assert scores("x.xx", 3)["mAP@R"] == pytest.approx((1 / 1 + 2 / 3) / 3)
 
 
+def test_map_at_20_counts_hits_beyond_r_but_not_beyond_20_and_divides_by_the_smaller_of_r_and_20():
+    assert scores("x...x", 2)["mAP@20"] == pytest.approx((1 / 1 + 2 / 5) / 2)
+    assert scores("." * 20 + "x", 1)["mAP@20"] == 0
+    assert scores("x", 22)["mAP@20"] == pytest.approx(1 / 20)
+
+
 def test_mrr_sees_the_whole_gallery():
     assert scores("", 1, first_hit=250)["MRR"] == 1 / 250
 
@@ -50,7 +56,7 @@ def test_ndcg_divides_by_what_the_best_order_would_get():
 
 
 def test_a_query_without_relevant_images_has_no_score_and_is_left_out_of_the_mean():
-    hits = np.array([[True] + [False] * 11, [False] * 12])
+    hits = np.array([[True] + [False] * 19, [False] * 20])
     found = metrics.score(hits, np.array([1, 0], np.int32), np.array([1, 0], np.int32))
     for values in found.values():
         assert values[0] == 1 and math.isnan(values[1])
@@ -79,6 +85,11 @@ def slow(hits: list[bool], n_relevant: int, first_hit: int) -> dict[str, float]:
         if hits[rank - 1]:
             seen += 1
             precisions += seen / rank
+    found, until_20 = 0, 0.0
+    for rank in range(1, 21):
+        if hits[rank - 1]:
+            found += 1
+            until_20 += found / rank
     gain = sum(1 / math.log2(rank + 1) for rank in range(1, 11) if hits[rank - 1])
     ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(n_relevant, 10) + 1))
     return {
@@ -87,6 +98,7 @@ def slow(hits: list[bool], n_relevant: int, first_hit: int) -> dict[str, float]:
         "R@5": float(any(hits[:5])),
         "R@10": float(any(hits[:10])),
         "mAP@R": precisions / n_relevant,
+        "mAP@20": until_20 / min(n_relevant, 20),
         "MRR": 1 / first_hit,
         "nDCG@10": gain / ideal,
     }

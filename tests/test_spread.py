@@ -1,45 +1,12 @@
 """Mean and spread over seeds, from what `dvc exp show --json` prints."""
 
 import statistics
-import subprocess
 from typing import Any
 
 import pytest
+from exp_show import experiment, shown
 
 from src import spread
-from src.errors import UserError
-
-
-def experiment(name: str, seed: int, cars: float, food: float = 0.5, code: str = "c", **params: Any) -> dict[str, Any]:
-    """An entry of `dvc exp show --json`, its metrics those of the strategy top_tuned on two datasets."""
-    values = {
-        dataset: {"phone": {"mMP@5": value}, "studio": {"mMP@5": 0.1}, "classification": {"accuracy": 0.2}}
-        for dataset, value in {"cars": cars, "food": food}.items()
-    }
-    raw = {
-        "model": "tiny",
-        "datasets": ["cars", "food"],
-        "strategies": ["top_tuned"],
-        "seed": seed,
-        "top_tune": {"lr": 0.1, "layers": [8]},
-        "runtime": {"threads": seed},
-        "models": {"tiny": {"library": "timm"}, "unused": {"library": f"of {name}"}},
-        "catalogue": {dataset: {"protocols": {"phone": {}, "studio": {}}} for dataset in values},
-    }
-    data = {
-        "params": {"params.yaml": {"data": raw | params}},
-        "metrics": {"metrics/top_tuned.json": {"data": {"mean": {"mMP@5": 0.3}, **values}}},
-        "deps": {"src/tuning": {"hash": code}, "models/top_tuned": {"hash": name}},
-        "outs": {"models/top_tuned/cars": {"hash": name}},
-    }
-    return {"name": name, "rev": f"{name}-sha", "data": data}
-
-
-def shown(*experiments: dict[str, Any]) -> list[dict[str, Any]]:
-    """The workspace, whose numbers must not count, and a commit that is the first of `experiments`."""
-    workspace = experiment("workspace", 9, 0.99) | {"rev": "workspace", "name": None, "experiments": None}
-    others = [{"name": one["name"], "executor": None, "revs": [one]} for one in experiments[1:]]
-    return [workspace, experiments[0] | {"experiments": others or None}]
 
 
 def test_mean_deviation_least_and_most_of_three_seeds_by_hand() -> None:
@@ -114,7 +81,8 @@ def test_cross_tuned_cells_are_means_over_sources() -> None:
     def crossed(name: str, seed: int) -> dict[str, Any]:
         catalogue: Any = {dataset: {"protocols": {"phone": {}}} for dataset in "abc"}
         one = experiment(name, seed, 0, datasets=list("abc"), strategies=["cross_tuned"], catalogue=catalogue)
-        one["data"]["metrics"] = {"metrics/cross_tuned.json": {"data": {"top_tuned": {"mean": {}, **pairs}}}}
+        found = {"model": "tiny", "top_tuned": {"mean": {}, **pairs}}
+        one["data"]["metrics"] = {"metrics/cross_tuned.json": {"data": found}}
         return one
 
     lines = spread.report(shown(crossed("main", 0), crossed("x", 1)))
@@ -122,10 +90,3 @@ def test_cross_tuned_cells_are_means_over_sources() -> None:
         [name, "cross_tuned.top_tuned", mean, "0.00", mean, mean]
         for name, mean in {"a": "75.0", "b": "50.0", "c": "25.0"}.items()
     ]
-
-
-def test_a_failure_of_dvc_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = subprocess.CompletedProcess(spread.SHOW, 1, "", "ERROR: you are not inside of a DVC repository\n")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(UserError, match="`dvc exp show` failed: ERROR: you are not inside of a DVC repository"):
-        spread.show()

@@ -1,4 +1,4 @@
-"""Floor 1. Every image read once: proved whole, hashed, packed into shards; what cannot be used is quarantined."""
+"""Floor 1. Every image read once: proved whole, hashed, measured, packed into shards; what is of no use quarantined."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from src import images
+from src import images, pictures
 from src.datasets.raw import Raw
 from src.errors import UserError
 from src.progress import bar
@@ -22,6 +22,15 @@ class Photo(NamedTuple):
     sha256: str
     width: int
     height: int
+    grey: images.Pixels  # small, as `images.glance` gives it
+
+
+class Intake(NamedTuple):
+    """What came of a dataset's records."""
+
+    kept: pd.DataFrame  # the usable records, with sha256, width and height (upright)
+    pictures: pd.DataFrame  # row i measures the image of row i of `kept`
+    quarantine: pd.DataFrame  # columns file, reason
 
 
 @dataclass
@@ -30,6 +39,7 @@ class Ledger:
 
     rows: list[int] = field(default_factory=list)  # of the records that are kept
     facts: list[tuple[str, int, int]] = field(default_factory=list)  # sha256, width, height of each
+    album: pictures.Album = field(default_factory=pictures.Album)  # the measures of each
     first: dict[str, int] = field(default_factory=dict)  # sha256 -> the first image with these bytes, among the kept
     refused: list[tuple[str, str]] = field(default_factory=list)  # file, reason
 
@@ -38,20 +48,21 @@ class Ledger:
         earlier = self.first.setdefault(photo.sha256, len(self.rows))
         self.rows.append(row)
         self.facts.append((photo.sha256, photo.width, photo.height))
+        self.album.add(photo.grey)
         return photo.data if earlier == len(self.rows) - 1 else earlier
 
 
-def pack(raw: Raw, records: pd.DataFrame, folder: Path, workers: int, title: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def pack(raw: Raw, records: pd.DataFrame, folder: Path, workers: int, title: str) -> Intake:
     """Write the shards of `records` (datasets.read) into `folder`, in their order, byte-equal images once.
 
-    Returns the usable records, with sha256, width and height (upright), and the quarantine: columns file, reason.
     A few images are in memory at a time.
     """
     ledger = Ledger()
     images.write_shards(folder, _usable(raw, records, ledger, workers, title))
     facts = pd.DataFrame(ledger.facts, columns=["sha256", "width", "height"])
     quarantine = pd.DataFrame(ledger.refused, columns=["file", "reason"], dtype=str)
-    return records.iloc[ledger.rows].reset_index(drop=True).join(facts), quarantine
+    kept = records.iloc[ledger.rows].reset_index(drop=True).join(facts)
+    return Intake(kept, ledger.album.table(), quarantine)
 
 
 def refuse_broken(quarantine: pd.DataFrame, total: int, limit: float, place: str) -> None:
@@ -98,7 +109,7 @@ def _examine(raw: Raw, named: tuple[str, str]) -> Photo | str:
         return objection
     try:
         data = raw.read(file)
-        width, height = images.verify(data)
+        (width, height), grey = images.glance(data)
     except images.Unreadable as error:
         return " ".join(str(error).split())  # in one line: a message may hold the file's name, which may hold anything
-    return Photo(data, hashlib.sha256(data).hexdigest(), width, height)
+    return Photo(data, hashlib.sha256(data).hexdigest(), width, height, grey)

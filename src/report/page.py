@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,18 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from src import relation, summary
+from src import relation, standings, summary
+from src.differences import MEAN
 from src.published import Comparison
 from src.relation import Relation
+from src.report.agreement import CLASSIFIED
 from src.report.confusions import Confused
+from src.report.copies import Audit
 from src.report.gallery import Gallery
+from src.report.instance import Search
+from src.report.kinds import Kind
+from src.report.learning import Chart
+from src.standings import Lead
 from src.words import HYBRIDS
 
 REASONS = {"worst": "among the worst", "gain": "gained most by tuning", "chance": "picked by chance"}
@@ -25,6 +32,7 @@ MEANINGS = {
     "cross_tuned.top_tuned": "head trained on another dataset, mean over all pairs",
     "cross_tuned.fine_tuned": "network trained on another dataset, mean over all pairs",
 }
+PROFILE = ("mMP@5", "R@1", "R@5", "R@10", "mAP@R", "mAP@20", "MRR", "nDCG@10")
 DEEPEST = 0.05  # the heat map's full colour stands for at least this change, so that noise stays pale
 
 
@@ -41,6 +49,28 @@ class Facts:
     published: Sequence[Comparison] = ()
     relations: Sequence[Relation] = ()
     merged: Sequence[Sequence[str]] = ()  # as `merged.lines`
+    manifests: Mapping[str, str] = field(default_factory=dict)  # dataset -> sha256
+    hardware: Mapping[str, Sequence[str]] = field(default_factory=dict)  # machine -> what ran on it
+    versions: Mapping[str, str] = field(default_factory=dict)  # library -> version
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the page shows; a section without content is left out."""
+
+    facts: Facts
+    scores: pd.DataFrame  # as `summary.scores`
+    stands: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=standings.COLUMNS))
+    lead: Lead | None = None
+    galleries: Mapping[str, Gallery] = field(default_factory=dict)
+    pictures: Mapping[Any, str] = field(default_factory=dict)  # (dataset, manifest row) -> data URI, of all shown
+    confused: Confused = field(default_factory=dict)  # as `confusions.most`
+    pair: Sequence[str] = ()  # the strategies that are looked at side by side, as `gallery.contrast`
+    search: Mapping[str, Search] = field(default_factory=dict)
+    kinds: Mapping[str, Sequence[Kind]] = field(default_factory=dict)
+    learning: Mapping[str, Sequence[Chart]] = field(default_factory=dict)
+    agreement: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # title -> correlations
+    audit: Audit | None = None
 
 
 @dataclass(frozen=True)
@@ -56,39 +86,61 @@ class Heat:
         return round(min(abs(gain) / self.deepest, 1), 2) if gain == gain else 0
 
 
-def render(
-    facts: Facts,
-    scores: pd.DataFrame,
-    galleries: Mapping[str, Gallery],
-    pictures: Mapping[Any, str],
-    confused: Confused | None = None,
-) -> str:
-    """metrics/report/index.html.
-
-    `scores` as made by `summary.scores`; `pictures`: (dataset, manifest row) -> data URI for all that galleries show;
-    `confused` as made by `confusions.most`.
-    Equal input gives equal text. Everything not made here is escaped.
-    """
+def render(report: Report) -> str:
+    """metrics/report/index.html. Equal input gives equal text; everything not made here is escaped."""
+    facts, scores = report.facts, report.scores
     headline = summary.table(scores, summary.HEADLINE)
+    heats = _heats(summary.transfer(scores), list(facts.protocols))
+    galleries = {name: gallery for name, gallery in report.galleries.items() if gallery.cases}
     template = _environment().get_template("page.html.j2")
     return template.render(
-        facts=facts,
-        measure=summary.HEADLINE,
-        headline=headline,
-        mean=headline.mean(),
-        more=_more(scores, facts.protocols),
-        related=relation.table(facts.relations),
-        caution=relation.caution(facts.relations) if facts.relations else "",
-        heats=_heats(summary.transfer(scores), list(facts.protocols)),
-        galleries={name: gallery for name, gallery in galleries.items() if gallery.cases},
-        pictures=pictures,
-        confused=confused or {},
-        merged_title=summary.MERGED,
-        reasons=REASONS,
-        meanings=MEANINGS | {"hybrid_tuned": HYBRIDS.get(facts.about.hybrid, "")},
-        trained=summary.trained(scores),
-        sample_note=summary.SAMPLE_NOTE if any(name.startswith("sample_") for name in facts.protocols) else "",
+        vars(report)
+        | {
+            "sections": sections(report, heats, galleries),
+            "measure": summary.HEADLINE,
+            "headline": headline,
+            "mean": headline.mean(),
+            "across": MEAN if len(headline) > 1 else headline.index[0],
+            "stands": {(row.dataset, row.strategy): row for row in report.stands.itertuples()},
+            "stand_notes": standings.notes(report.stands) if len(report.stands) else [],
+            "marks": standings.MARKS,
+            "first_protocols": {name: next(iter(played)) for name, played in facts.protocols.items()},
+            "more": _more(scores, facts.protocols),
+            "profiles": profiles(scores),
+            "related": relation.table(facts.relations),
+            "caution": relation.caution(facts.relations) if facts.relations else "",
+            "heats": heats,
+            "galleries": galleries,
+            "learners": learners(report.learning),
+            "rates": rates(report.search),
+            "merged_title": summary.MERGED,
+            "reasons": REASONS,
+            "meanings": MEANINGS | {"hybrid_tuned": HYBRIDS.get(facts.about.hybrid, "")},
+            "trained": summary.trained(scores),
+            "sample_note": summary.SAMPLE_NOTE if any(name.startswith("sample_") for name in facts.protocols) else "",
+        }
     )
+
+
+def sections(report: Report, heats: Sequence[Heat], galleries: Mapping[str, Gallery]) -> dict[str, str]:
+    """Id -> name of each section that has something to show, in order; the id is its template too."""
+    facts = report.facts
+    every = {
+        "table": ("Table", True),
+        "chart": ("Chart", True),
+        "published": ("Published numbers", facts.published),
+        "cross": ("Cross-tuning", heats),
+        "merged": ("Merged sources", facts.merged),
+        "search": ("Instance search", report.search),
+        "slices": ("Slices", report.kinds),
+        "queries": ("Queries", galleries),
+        "learning": ("Learning curves", report.learning),
+        "metrics": ("More metrics", True),
+        "confused": ("Labels taken for others", report.confused),
+        "audit": ("Audit", report.audit),
+        "how": ("How it was measured", True),
+    }
+    return {id_: name for id_, (name, content) in every.items() if content}
 
 
 def plots(scores: pd.DataFrame, similarity: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -108,7 +160,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    filters = [summary.percent, summary.points, summary.best, breakable, css_class]
+    filters = [summary.percent, summary.points, summary.best, standings.interval, breakable, css_class]
     environment.filters |= {function.__name__: function for function in filters}
     return environment
 
@@ -121,6 +173,28 @@ def breakable(name: str) -> Markup:
 def css_class(strategy: str) -> str:
     """'cross_tuned.top_tuned' -> 'cross_tuned-top_tuned', the class that carries its colour."""
     return strategy.replace(".", "-")
+
+
+def profiles(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Dataset -> [metrics x strategies], first protocols and classification."""
+    tables = {metric: summary.table(scores, metric) for metric in PROFILE}
+    tables |= {metric: summary.table(scores, metric, "classification") for metric in CLASSIFIED}
+    every = pd.concat({name: cells for name, cells in tables.items() if len(cells)}, names=["metric", "dataset"])
+    order = [name for name in scores["strategy"].cat.categories if name in every]
+    return {str(dataset): cells.droplevel("dataset")[order] for dataset, cells in every.groupby("dataset", sort=False)}
+
+
+def learners(learning: Mapping[str, Sequence[Chart]]) -> list[str]:
+    """The strategies that have a learning curve."""
+    lines = [line.strategy for charts in learning.values() for chart in charts for line in chart.lines]
+    return list(dict.fromkeys(lines))
+
+
+def rates(search: Mapping[str, Search]) -> list[str]:
+    """The false-accept rates of the table of instance search, without those that are nowhere as much as a query."""
+    rows = [row for found in search.values() for row in found.rows]
+    known = (rate for row in rows for rate, at in row.answered.items() if at["right"] is not None)
+    return sorted(dict.fromkeys(known), key=lambda rate: -float(rate.removesuffix("%")))
 
 
 def _more(scores: pd.DataFrame, protocols: Mapping[str, Mapping[str, str]]) -> dict[str, pd.DataFrame]:

@@ -49,7 +49,7 @@ def main(method: str, source: str) -> None:
             used.add(key)
     store.keep_recent(kept, used)
     cost = meter.record() | {"targets": len(used)} | device.hardware(where)
-    store.write_json(paths.cost("cross_tune", method, source) / "cost.json", cost)
+    store.write_json(paths.cost("cross_tuned", method, source) / "cost.json", cost)
     new = f"{source} -> {', '.join(embedded)}, {meter}" if embedded else "nothing new"
     print(f"cross_tune {method}: {new}; {len(used) - len(embedded)} kept, {perf_counter() - start:.1f} s")
 

@@ -1,7 +1,7 @@
 """Score a strategy from what `retrieve` found.  python -m src.stages.evaluate <strategy>
 
-Writes metrics/<strategy>.json (means by dataset, protocol and metric), and data/queries/<strategy>/: queries.parquet
-(every metric of every query) and the same means again.
+Writes metrics/<strategy>.json (means by dataset, protocol and metric, the headline's with a 95 % interval), and
+data/queries/<strategy>/: queries.parquet (every metric of every query) and the same means again.
 """
 
 from typing import Any
@@ -32,9 +32,10 @@ def main(strategy: str) -> None:
         origins.extend(made)
     about = {key: shared(origins, key, strategy) for key in SHARED if key in origins[0]}
     about = {"model": params.model, **about, "strategy": strategy}
-    summary = about | {"protocol_version": PROTOCOL_VERSION} | evaluation.nested(results)
+    queries = pd.concat(tables, ignore_index=True)
+    summary = about | {"protocol_version": PROTOCOL_VERSION} | evaluation.nested(results, queries)
     with store.whole_folder(paths.queries(strategy)) as folder:
-        store.write_table(folder / "queries.parquet", pd.concat(tables, ignore_index=True))
+        store.write_table(folder / "queries.parquet", queries)
         store.write_json(folder / "metrics.json", summary)
     store.write_json(paths.metrics(strategy), summary)
     print(f"evaluate {strategy}: {params.model}, {evaluation.HEADLINE}", *evaluation.lines(results), sep="\n")
@@ -49,9 +50,9 @@ def score_place(params: Params, strategy: str, place: Place) -> tuple[Means, lis
     tables, origins = [], []
     for name, protocol in params.catalogue[place[-1]].protocols.items():
         found, about = neighbors.read(folder / f"{name}.safetensors", **expected)
-        scores = evaluation.score(found)
-        means[name] = evaluation.means(found, scores, len(manifest.sides(table, protocol, place[-1])[1]))
-        tables.append(evaluation.query_table(strategy, place, name, table, found, scores))
+        queries = evaluation.query_table(strategy, place, name, table, found, evaluation.score(found))
+        means[name] = evaluation.means(queries, len(manifest.sides(table, protocol, place[-1])[1]))
+        tables.append(queries)
         origins.append(about)
     if (folder / "predictions.parquet").exists():
         means["classification"] = evaluation.classified(table, store.read_table(folder / "predictions.parquet"))

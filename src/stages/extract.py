@@ -34,7 +34,7 @@ def main(dataset: str) -> None:
     sidecar = {**made, **origin, "manifest_sha256": manifest_sha256}
     store.write_embeddings(paths.embeddings("pretrained", dataset), vectors, sidecar)
     cost = {**meter.record(), "precision": made["precision"], **where}
-    store.write_json(paths.cost("extract", dataset) / "cost.json", cost)
+    store.write_json(paths.cost("pretrained", dataset) / "cost.json", cost)
     print(f"{title}: {len(vectors):,} images, {vectors.shape[1]}-d, {meter}")
 
 

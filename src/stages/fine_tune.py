@@ -52,7 +52,7 @@ def main(dataset: str) -> None:
     place = paths.embeddings("fine_tuned", dataset)
     networks.embed(place, backbone, tuned.classifier, shards, made, params.runtime, title, scratch)
     cost = loop.cost(lesson, curve, perf_counter() - start) | device.hardware(where)
-    store.write_json(paths.cost("fine_tune", dataset) / "cost.json", cost)
+    store.write_json(paths.cost("fine_tuned", dataset) / "cost.json", cost)
     shutil.rmtree(scratch, ignore_errors=True)
     print(f"{title}: {curves.describe(curve)}, {len(lesson.train):,} training images, {cost['seconds']:.1f} s")
 

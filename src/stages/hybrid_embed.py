@@ -29,7 +29,7 @@ def main(dataset: str) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     cost = store.read_json(paths.cost("hybrid_tune", method, dataset) / "cost.json")
     cost = {"hybrid": method, "trained_parameters": config["trained_parameters"], **cost}
-    store.write_json(paths.cost("hybrid_embed", dataset) / "cost.json", cost)
+    store.write_json(paths.cost("hybrid_tuned", dataset) / "cost.json", cost)
     print(f"{title}: {made['trained_parameters']:,} trained parameters, {cost['seconds']:.1f} s of tuning")
 
 

@@ -46,7 +46,7 @@ def main(dataset: str) -> None:
         networks.save(out, tuned.encoder, tuned.classifier, config)
     with store.whole(paths.curve("hybrid_tuned", "interpolate", dataset) / "line.csv") as part:
         pd.DataFrame(line).to_csv(part, index=False, lineterminator="\n")
-    spent = store.read_json(paths.cost("fine_tune", dataset) / "cost.json")
+    spent = store.read_json(paths.cost("fine_tuned", dataset) / "cost.json")
     seconds = perf_counter() - start
     cost = spent | {"seconds": round(spent["seconds"] + seconds, 3)} | device.hardware(where)
     store.write_json(paths.cost("hybrid_tune", "interpolate", dataset) / "cost.json", cost)

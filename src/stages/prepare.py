@@ -1,7 +1,8 @@
 """Floor 3. Raw photos become a manifest, a row an image, and a few large shards.  python -m src.stages.prepare DATASET
 
-Rows are sorted by file. Every image is read to its end once; what cannot be used is quarantined with its reason. Photos
-without splits are divided into train and test; a validation part is cut from train where the dataset has none.
+Rows are sorted by file. Every image is read to its end once; what cannot be used is quarantined with its reason, the
+rest is hashed and measured (pictures.parquet). Photos without splits are divided into train and test; a validation part
+is cut from train where the dataset has none.
 """
 
 import sys
@@ -28,10 +29,11 @@ def main(dataset: str) -> None:
     records = datasets.read(raw, entry, place)
     with store.whole_folder(paths.manifest(dataset)) as folder, store.whole_folder(paths.shards(dataset)) as shards:
         workers = runtime.workers(params.runtime)
-        images, quarantine = intake.pack(raw, records, shards, workers, f"prepare {dataset}")
+        images, pictures, quarantine = intake.pack(raw, records, shards, workers, f"prepare {dataset}")
         intake.refuse_broken(quarantine, len(records), params.prepare.max_quarantined, raw.place)
         images = assign(images, entry, params.prepare, place)
         manifest.write(folder, images)
+        store.write_table(folder / "pictures.parquet", pictures)
         store.write_table(folder / "quarantine.parquet", quarantine)
         store.write_json(folder / "summary.json", summary := summarise(images, quarantine))
     passed_over = sorted(set(raw.names) - set(records["file"])) if isinstance(entry, FolderDataset) else []

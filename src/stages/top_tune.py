@@ -55,7 +55,7 @@ def main(dataset: str) -> None:
     store.write_array(place / "predictions.npy", classifiers.predict(tuned.classifier, embeddings))
     epochs = [*curve, *({} for row in rows for _ in row["along"])]
     cost = loop.cost(lesson, epochs, perf_counter() - start) | {"trials": len(rows)} | device.hardware(where)
-    store.write_json(paths.cost("top_tune", dataset) / "cost.json", cost)
+    store.write_json(paths.cost("top_tuned", dataset) / "cost.json", cost)
     shutil.rmtree(scratch, ignore_errors=True)
     kept = f"best of {len(rows)} trials, " if rows else ""
     kept += curves.describe(curve, recipe.select)

@@ -25,7 +25,7 @@ def jpeg(colour: str, width: int = 16, height: int = 12) -> bytes:
 RED, BLUE = jpeg("red"), jpeg("blue", 9, 30)
 
 
-def packed(root: Path, files: dict[str, bytes], *records: tuple[str, str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def packed(root: Path, files: dict[str, bytes], *records: tuple[str, str, str]) -> intake.Intake:
     """Pack records (image_id, file, label), by default every file as itself."""
     raw_folder, shards = root / "raw", root / "shards"
     shards.mkdir()
@@ -42,7 +42,7 @@ def reasons(quarantine: pd.DataFrame) -> dict[str, str]:
 
 
 def test_what_is_kept_is_measured_hashed_and_stored(tmp_path: Path) -> None:
-    kept, quarantine = packed(tmp_path, {"a.jpg": RED, "b.jpg": BLUE})
+    kept, _, quarantine = packed(tmp_path, {"a.jpg": RED, "b.jpg": BLUE})
     assert kept[["width", "height"]].to_numpy().tolist() == [[16, 12], [9, 30]]
     assert kept["sha256"].tolist() == [hashlib.sha256(data).hexdigest() for data in (RED, BLUE)]
     shards = images.Shards(tmp_path / "shards")
@@ -50,8 +50,15 @@ def test_what_is_kept_is_measured_hashed_and_stored(tmp_path: Path) -> None:
     assert len(quarantine) == 0
 
 
+def test_every_kept_image_is_measured_and_a_broken_one_is_not(tmp_path: Path) -> None:
+    files = {"a.jpg": jpeg("white"), "b.jpg": b"broken", "c.jpg": jpeg("black"), "d.jpg": jpeg("white")}
+    kept, measured, _ = packed(tmp_path, files)
+    assert kept["file"].tolist() == ["a.jpg", "c.jpg", "d.jpg"]
+    assert measured["brightness"].round(2).tolist() == [1, 0, 1]
+
+
 def test_byte_equal_images_are_stored_once(tmp_path: Path) -> None:
-    kept, _ = packed(tmp_path, {"a.jpg": RED, "b.jpg": b"broken", "c.jpg": BLUE, "d.jpg": RED, "e.jpg": BLUE})
+    kept, _, _ = packed(tmp_path, {"a.jpg": RED, "b.jpg": b"broken", "c.jpg": BLUE, "d.jpg": RED, "e.jpg": BLUE})
     assert kept["file"].tolist() == ["a.jpg", "c.jpg", "d.jpg", "e.jpg"]
     index = images.Shards(tmp_path / "shards").index
     assert index[2].tolist() == index[0].tolist()
@@ -64,7 +71,7 @@ def test_every_kind_of_broken_image_has_its_reason(tmp_path: Path) -> None:
     files = {"ok.jpg": RED, "cut.jpg": jpeg("green", 300, 300)[:-60], "empty.jpg": b"", "text.jpg": b"hello"}
     files["bomb.png"] = bomb.getvalue()
     listed = [*files, "gone.jpg", "../out.jpg"]
-    kept, quarantine = packed(tmp_path, files, *((name, name, "x") for name in listed))
+    kept, _, quarantine = packed(tmp_path, files, *((name, name, "x") for name in listed))
     assert kept["file"].tolist() == ["ok.jpg"]
     found = reasons(quarantine)
     assert found["cut.jpg"].startswith("image file is truncated")
@@ -83,7 +90,7 @@ def test_what_the_table_says_can_disqualify_an_image(tmp_path: Path) -> None:
         ("a.jpg", "a.jpg", "x"),
         ("a.jpg", "a.jpg", "y"),
     ]
-    kept, quarantine = packed(tmp_path, {"a.jpg": RED, "b.jpg": BLUE}, *records)
+    kept, _, quarantine = packed(tmp_path, {"a.jpg": RED, "b.jpg": BLUE}, *records)
     assert kept["image_id"].tolist() == ["1", "a.jpg"]
     assert quarantine["reason"].tolist() == ["image_id 1 is listed before", "no label", "listed before"]
 
@@ -99,7 +106,7 @@ def test_few_images_are_in_memory_at_a_time(tmp_path: Path) -> None:
     size = len(files["00.bmp"])
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    kept, _ = packed(tmp_path, files)
+    kept, _, _ = packed(tmp_path, files)
     peak = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()
     assert len(kept) == 40

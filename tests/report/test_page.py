@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -10,11 +11,15 @@ import pandas as pd
 from src import summary
 from src.published import Comparison
 from src.relation import Relation
-from src.report import page
+from src.report import learning, page
+from src.report.copies import Audit, Pair, Photo
 from src.report.gallery import Case, Gallery, Ranking
+from src.report.instance import Row, Search
+from src.report.kinds import Kind, Slice
+from src.standings import Lead
 
 HOSTILE = "\"'><script>alert(1)</script>"
-VOID = {"meta", "img", "br", "wbr", "line", "rect"}
+VOID = {"meta", "img", "br", "wbr", "line", "rect", "circle", "path", "col"}
 
 
 class Reader(HTMLParser):
@@ -48,6 +53,8 @@ def render(
     published: bool = False,
     relations: Sequence[Relation] = (),
     merged: Sequence[Sequence[str]] = (),
+    full: bool = True,
+    shown: bool = True,
 ) -> str:
     protocols = {name: ["phone"] for name in datasets}
     metrics: dict[str, Any] = {
@@ -67,7 +74,51 @@ def render(
     pictures = {(name, row): "data:image/jpeg;base64,AAAA" for name in datasets for row in (0, 1, 2)}
     taken: list[Any] = [{"label": label, "predicted": f"not {label}", "images": 2, "of": 3}]
     confused: Any = {"cars": {"pretrained": taken, "top_tuned": []}}
-    return page.render(facts, scores, dict.fromkeys(datasets, gallery), pictures, confused)
+    return page.render(
+        page.Report(
+            facts,
+            scores,
+            stands=stands(datasets),
+            lead=Lead("top_tuned", "pretrained", shown),
+            galleries=dict.fromkeys(datasets, gallery),
+            pictures=pictures,
+            confused=confused,
+            pair=["pretrained", "top_tuned"],
+            **sections(datasets, label) if full else {},
+        )
+    )
+
+
+def stands(datasets: Sequence[str]) -> pd.DataFrame:
+    """As `standings.table`: top_tuned is shown to be better on cars alone."""
+    table = pd.DataFrame(product(("pretrained", "top_tuned"), (*datasets, "mean")), columns=["strategy", "dataset"])
+    numbers = {"value": 0.5, "low": 0.4, "high": 0.6, "by": "query", "gain": 0.25, "gain_low": 0.1, "gain_high": 0.3}
+    better = (table["strategy"] == "top_tuned") & (table["dataset"] == "cars")
+    return table.assign(**numbers, p=0.001, holm=0.002, verdict=better.map({True: "better", False: ""}))
+
+
+def sections(datasets: Sequence[str], label: str) -> dict[str, Any]:
+    """Content of the other sections, small."""
+    curve = pd.DataFrame({"epoch": [1, 2], learning.LOSS: [2.0, 1.0], learning.SCORE: [0.5, 0.6]})
+    marks = (("pretrained", 0.4, 0.3, 0.5), ("top_tuned", 0.6, float("nan"), float("nan")))
+    kind = Kind(f"by {label}", (Slice(label, "", 1234, marks),), 3)
+    photo = Photo(datasets[0], 0, label, "train, tuned on")
+    asked = {"gallery": 4321, "other_label": 0, "tuning": {"cars": 7}}
+    numbers = dict.fromkeys(("with_copies", "byte_equal", "sets_of_several_labels", "with_copies_elsewhere"), 0)
+    counts = {"images": 10, **numbers, "sets_across_splits": {}, "queries": {"phone": asked}}
+    changes = [(datasets[0], "phone", "top_tuned", 8, 2, 0.75, 0.625)]
+    columns = ["dataset", "protocol", "strategy", "queries", "affected", "value", "without"]
+    pair = Pair("two labels", "exact", (photo, photo))
+    audit = Audit(dict.fromkeys(datasets, counts), pd.DataFrame(changes, columns=columns), [pair])
+    at = {"threshold": 0.75, "right": 0.5, "wrong": 0.1, "held_out": 0.02}
+    row = Row("top_tuned", {"R@1": 0.5, "R@5": 0.75}, -0.125, 0.25, {"5%": at, "0.1%": dict.fromkeys(at)})
+    return {
+        "search": dict.fromkeys(datasets, Search((row,), (), None)),
+        "kinds": {name: [kind] for name in datasets},
+        "learning": dict.fromkeys(datasets, learning.charts({"top_tuned": curve})),
+        "agreement": {"over queries": pd.DataFrame([[1.0, -0.5], [-0.5, 1.0]], ["mMP@5", "R@1"], ["mMP@5", "R@1"])},
+        "audit": audit,
+    }
 
 
 def test_the_page_is_well_formed_and_knows_only_quiet_tags() -> None:
@@ -98,6 +149,64 @@ def test_the_finding_stands_first() -> None:
     assert "<b>top_tuned</b> finds best on average: mMP@5 75.0 %, 25.0 points above pretrained." in render()
 
 
+def test_a_lead_that_is_not_shown_is_not_claimed() -> None:
+    text = re.sub(r"\s+", " ", render(shown=False))
+    assert "<b>top_tuned</b> comes first on average: mMP@5 75.0 %" in text
+    assert "It is not shown to be better than <b>pretrained</b> (50.0 %)." in text
+
+
+def test_a_number_carries_its_interval_and_a_mark_only_where_a_difference_is_shown() -> None:
+    text = render()
+    table = text[text.index('<section id="table">') : text.index('<section id="chart">')]
+    cells = re.findall(
+        r'<span class="value">([\d.]+)</span><span class="mark (\w*)"[^>]*>(.?)</span><small>([^<]+)', table
+    )
+    assert cells[:3] == [
+        ("50.0", "", "", "40.0–60.0"),
+        ("75.0", "better", "▲", "40.0–60.0"),
+        ("50.0", "", "", "40.0–60.0"),
+    ]
+    assert 'aria-label="better than pretrained" title="+25.0 points (+10.0 to +30.0), p 0.0020"' in table
+    assert len(re.findall('class="mark better"', table)) == 1
+
+
+def test_a_section_without_content_is_left_out_and_every_link_leads_somewhere() -> None:
+    for full in (True, False):
+        text = render(full=full)
+        links = re.findall(r'<a href="#(\w+)">', text)
+        assert links == re.findall(r'<section id="(\w+)"', text)
+        assert ("audit" in links) == ("slices" in links) == ("search" in links) == ("learning" in links) == full
+
+
+def test_the_audit_says_what_affected_queries_change() -> None:
+    text = render()
+    text = text[text.index('<section id="audit">') :]
+    assert re.findall(r'<td class="number(?: nil)?">([^<]+)</td>', text)[:9] == ["10", *["0"] * 5, "4,321", "0", "7"]
+    assert '<td class="number">75.0</td><td class="number">62.5</td><td class="number">−12.5</td>' in text
+    assert "No query of a headline protocol is affected" not in text
+
+
+def test_a_false_accept_rate_that_is_nowhere_a_query_has_no_column() -> None:
+    text = render()
+    text = text[text.index('<section id="search">') :]
+    assert '<th scope="col" class="number">5%</th>' in text and "0.1%" not in text
+    assert '<td class="number">−0.12</td>' in text and "50.0 <small>&gt; 0.75</small>" in text
+
+
+def test_a_slice_of_one_cluster_has_a_dot_and_no_interval() -> None:
+    text = render(("cars",))
+    text = text[text.index('<section id="slices">') :]
+    assert "pretrained 40.0 (30.0–50.0). top_tuned 60.0 (interval unknown)." in text
+    assert text.count('class="span"') == 1 and "1 largest of 4" in text
+
+
+def test_the_larger_triangle_of_a_correlation_is_not_told_twice() -> None:
+    text = render()
+    text = text[text.index('class="heat rho"') :]
+    cells = re.findall(r'<td class="(up|down)" style="--depth: ([\d.]+)">([^<]+)</td>', text)
+    assert cells == [("up", "1.0", "1.00"), ("down", "0.5", "−0.50"), ("up", "1.0", "1.00")]
+
+
 def test_right_and_wrong_are_told_without_colour() -> None:
     text = render(("shoes", "bags"))
     tiles = re.findall(r'<li class="tile (\w+)( idle)?" title="(\d): a, (\w+)">', text)
@@ -111,7 +220,7 @@ def test_right_and_wrong_are_told_without_colour() -> None:
 
 
 def test_cross_tuning_is_coloured_by_its_share_of_the_largest_change() -> None:
-    cells = re.findall(r'<td class="(own )?(up|down)" style="--depth: ([\d.]+)">([^<]+)</td>', render())
+    cells = re.findall(r'<td class="(own )?(up|down)" style="--depth: ([\d.]+)">([^<]+)</td>', render(full=False))
     assert cells == [
         ("own ", "up", "1.0", "+25.0"),
         ("", "down", "0.5", "−12.5"),

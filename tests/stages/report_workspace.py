@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import permutations
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 from PIL import Image, ImageDraw
 
-from src import images, manifest, neighbors, paths, store
+from src import audit, evaluation, images, manifest, matching, metrics, neighbors, paths, slices, store, thresholds
 from src.neighbors import Neighbors
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,6 @@ MESS = {
     "hybrid_tuned": 0.5,
 }  # the less, the better the ranking
 LABELS, GALLERY, QUERIES = 6, 4, 2
-METRICS = ["mMP@5", "R@1", "R@5", "R@10", "mAP@R", "MRR", "nDCG@10"]
 PROTOCOLS = {"phone": "gallery", "studio": "studio"}
 
 Photo = Callable[[str, int, str], bytes]  # (dataset, label number, split) -> JPEG
@@ -60,6 +59,8 @@ def build(
     for strategy in strategies:
         write_strategy(strategy, datasets)
     write_similarity(datasets)
+    write_audit(datasets)
+    write_distractors(datasets)
 
 
 def write_similarity(datasets: Sequence[str]) -> None:
@@ -69,6 +70,46 @@ def write_similarity(datasets: Sequence[str]) -> None:
     paths.SIMILARITY.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(rows, columns=["source", "target", "cka", "frechet", "transfer"])
     table.to_csv(paths.SIMILARITY / "similarity.csv", index=False)
+
+
+PAIR = {"kind": "near", "distance": 3, "correlation": 0.999, "worst": 0.1}
+SIDE = {"row": 0, "image_id": "gallery/0", "label": "a", "split": "gallery", "tuning": ""}
+
+
+def write_audit(
+    datasets: Sequence[str], pairs: Sequence[dict[str, Any]] = (), affected: Sequence[tuple[Any, ...]] = ()
+) -> None:
+    """Counts of nothing; pairs as far as they differ from PAIR and SIDE; affected queries as rows of AFFECTED."""
+    sides = [f"{name}_{side}" for side in ("first", "second") for name in ("dataset", *SIDE)]
+    every = {f"{name}_{side}": value for side in ("first", "second") for name, value in SIDE.items()}
+    rows = [PAIR | every | dict.fromkeys(("dataset_first", "dataset_second"), datasets[0]) | pair for pair in pairs]
+    store.write_table(paths.AUDIT / "pairs.parquet", pd.DataFrame(rows, columns=[*PAIR, *sides]))
+    store.write_table(paths.AUDIT / "affected.parquet", pd.DataFrame(affected, columns=audit.AFFECTED))
+    asked = {"asked": LABELS * QUERIES, "gallery": len(affected), "other_label": 0, "tuning": {}}
+    numbers = dict.fromkeys(("with_copies", "byte_equal", "sets_of_several_labels", "with_copies_elsewhere"), 0)
+    of = {"images": 1234, **numbers, "sets_across_splits": {}, "queries": dict.fromkeys(PROTOCOLS, asked)}
+    store.write_json(paths.AUDIT / "audit.json", dict.fromkeys(datasets, of))
+
+
+def write_distractors(datasets: Sequence[str]) -> None:
+    """R@1 falls from 0.9 to 0.5 as galleries grow."""
+    rows = [("pretrained", name, 24 * 2**i, 0.9 - i / 5, 0.8 - i / 5, 1 - i / 5) for name in datasets for i in range(3)]
+    table = pd.DataFrame(rows, columns=["strategy", "dataset", "gallery", "R@1", "low", "high"])
+    with store.whole_folder(paths.DISTRACTORS / "pretrained") as folder:
+        table.to_csv(folder / "curve.csv", index=False)
+
+
+def write_curves(datasets: Sequence[str], strategies: Sequence[str] = ALL[1:3], hybrid: str = "") -> None:
+    """Six epochs, the fourth is best."""
+    for strategy, dataset in product(strategies, datasets):
+        folder = paths.curve(strategy, *([hybrid] if hybrid else []), dataset) / "plots/metrics"
+        (folder / "validation").mkdir(parents=True)
+        for name, values in {
+            "loss": [3, 2, 1.5, 1.2, 1.1, 1],
+            "validation/mMP@5": [0.1, 0.3, 0.5, 0.7, 0.6, 0.6],
+        }.items():
+            rows = pd.DataFrame({"step": range(1, 7), Path(name).name: values})
+            rows.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
 
 
 def write_dataset(dataset: str, labels: int, photo: Photo, label: Callable[[str, int], str]) -> None:
@@ -85,66 +126,69 @@ def write_dataset(dataset: str, labels: int, photo: Photo, label: Callable[[str,
     table["split"] = [split for _, split in rows]
     table["width"], table["height"] = 40, 30
     manifest.write(paths.manifest(dataset), table)
+    measured = pd.DataFrame({name: np.linspace(0, 1, len(table)) for name in slices.MEASURES})
+    store.write_table(paths.manifest(dataset) / "pictures.parquet", measured)
     with store.whole_folder(paths.shards(dataset)) as part:
         images.write_shards(part, [photo(dataset, number, split) for number, split in rows])
 
 
 def write_strategy(strategy: str, datasets: Sequence[str]) -> None:
     head = {"model": MODEL, "weights_sha256": "5a" * 32, "strategy": strategy, "protocol_version": 1}
-    tables: list[pd.DataFrame] = []
-    if strategy == "hybrid_tuned":
-        head["hybrid"] = "lora"
-    if strategy != "cross_tuned":
-        found = {name: score(strategy, name, tables, MESS[strategy], (name,)) for name in datasets}
-        if strategy == "hybrid_tuned":
-            found = {name: values | {"training": {"trained_parameters": 1234}} for name, values in found.items()}
-        values: dict[str, Any] = {"mean": mean(found.values()), **found}
-    else:
-        values = {}
-        for shift, method in enumerate(("top_tuned", "fine_tuned")):
-            pairs = {
-                source: {
-                    target: score(strategy, target, tables, 0.7 + shift / 10, (method, source, target))
-                    for target in datasets
-                    if target != source
-                }
-                for source in datasets
-            }
-            values[method] = {"mean": mean([f for part in pairs.values() for f in part.values()]), **pairs}
-    store.write_json(paths.queries(strategy) / "metrics.json", head | values)
-    store.write_table(paths.queries(strategy) / "queries.parquet", pd.concat(tables))
+    head |= {"hybrid": "lora"} if strategy == "hybrid_tuned" else {}
+    results, tables, matches = {}, [], []
+    figures: dict[str, Any] = {"model": MODEL, "strategy": strategy}
+    for place in neighbors.places(strategy, datasets, ("top_tuned", "fine_tuned")):
+        results[place], found, matched, evaluation.inside(figures, place)["phone"] = score(strategy, place)
+        tables += found
+        matches.append(matched)
+    queries = pd.concat(tables)
+    store.write_json(paths.queries(strategy) / "metrics.json", head | evaluation.nested(results, queries))
+    store.write_table(paths.queries(strategy) / "queries.parquet", queries)
+    store.write_json(paths.MATCHES / strategy / "metrics.json", figures)
+    store.write_table(paths.MATCHES / strategy / "matches.parquet", pd.concat(matches))
+    ran = {"device": "cpu", "threads": 2, "processor": "Abacus 3000"}
+    store.write_json(paths.cost_metrics(strategy), head | {"datasets": dict.fromkeys(datasets, ran)})
 
 
-def mean(found: Any) -> dict[str, float]:
-    return {"mMP@5": round(float(np.mean([metrics["phone"]["mMP@5"] for metrics in found])), 6)}
-
-
-def score(strategy: str, dataset: str, tables: list[pd.DataFrame], mess: float, place: tuple[str, ...]) -> Any:
-    """Rank by noisy label vectors, write the neighbours, append the per-query table, return the metrics."""
-    table, _ = manifest.read(paths.manifest(dataset))
-    labels = manifest.codes(table, "label")
-    rng = np.random.default_rng([len(dataset), *map(ord, "".join(place))])
+def score(strategy: str, place: tuple[str, ...]) -> tuple[Any, list[pd.DataFrame], pd.DataFrame, Any]:
+    """Rank by noisy label vectors and write the neighbours: means, a table a protocol, and matches of the first one."""
+    table, _ = manifest.read(paths.manifest(place[-1]))
+    labels, mess = manifest.codes(table, "label"), MESS.get(strategy, 0.7)
+    rng = np.random.default_rng([len(place[-1]), *map(ord, "".join(place))])
     vectors = np.eye(labels.max() + 1)[labels] + mess * rng.normal(size=(len(labels), labels.max() + 1))
-    result = {}
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    result, tables, matched = {}, [], {}
     for protocol, split in PROTOCOLS.items():
         asked, searched = manifest.rows(table, "split", "query"), manifest.rows(table, "split", split)
-        order = np.argsort(-vectors[asked] @ vectors[searched].T, axis=1, kind="stable")
+        similarity = vectors[asked] @ vectors[searched].T
+        order = np.argsort(-similarity, axis=1, kind="stable")
         rows = searched[order].astype(np.int32)
         hits = labels[rows] == labels[asked][:, None]
-        relevant = hits.sum(axis=1)
-        found = Neighbors.blank(asked, relevant, rows.shape[1])
-        found.rows[:] = rows
+        found = Neighbors.blank(asked, hits.sum(axis=1), rows.shape[1])
+        found.rows[:], found.first_hit[:] = rows, hits.argmax(1) + 1
+        found.similarity[:] = np.take_along_axis(similarity, order, 1)
         found.hits[:] = np.packbits(hits, axis=1)
         path = paths.neighbors(strategy, *place) / f"{protocol}.safetensors"
         neighbors.write(path, found, {"model": MODEL, "strategy": strategy})
-        counted = np.minimum(relevant, 5)
-        values = {name: hits[:, 0].astype(float) for name in METRICS}
-        values["mMP@5"] = np.array([h[:c].mean() for h, c in zip(hits, counted, strict=True)])
-        facts = {"strategy": strategy, "dataset": dataset, "protocol": protocol, "row": asked, "n_relevant": relevant}
-        tables.append(pd.DataFrame(facts | {"method": place[0] if len(place) > 1 else ""} | values))
-        counts = {"queries": len(asked), "queries_without_relevant": 0, "gallery": len(searched)}
-        result[protocol] = {key: round(float(value.mean()), 6) for key, value in values.items()} | counts
-    return result
+        tables.append(evaluation.query_table(strategy, place, protocol, table, found, evaluation.score(found)))
+        result[protocol] = evaluation.means(tables[-1], len(searched))
+        matched[protocol] = found, hits
+    if strategy == "hybrid_tuned":
+        result["training"] = {"trained_parameters": 1234}
+    return result, tables, *match(strategy, place, *matched["phone"])
+
+
+def match(
+    strategy: str, place: tuple[str, ...], found: Neighbors, hits: metrics.Hits
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Rows of matches.parquet and their figures, each image being a product."""
+    right, wrong = (np.where(side, found.similarity, -1).max(1) for side in (hits, ~hits))
+    best = matching.Matches(right, wrong, hits[:, : matching.FIRST], found.n_relevant)
+    scores = matching.score(best)
+    rates = thresholds.summary(thresholds.choose(best, np.arange(len(right)), place[-1]))
+    figures = matching.summary(scores) | {"hubness": {"never_found": 0.25}, "false_accepts": rates}
+    where = evaluation.where(strategy, place, "phone")
+    return pd.DataFrame({**where, "row": found.query, **scores}), figures
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def write_params(protocols: dict[str, Any] | None = None, **changes: Any) -> Non
     """The project's params.yaml with the toy datasets, and whole keys changed."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw["models"]["toy"] = raw["models"]["sample_ssl"]
-    raw |= {"model": "toy", "datasets": ["one", "two"], "retrieve": {"depth": 10}} | changes
+    raw |= {"model": "toy", "datasets": ["one", "two"], "retrieve": {"depth": 20}} | changes
     entry = {"reader": "folder", "protocols": protocols or {"phone": PHONE}}
     raw["catalogue"] |= dict.fromkeys(raw["datasets"], entry)
     Path("params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scoring_workspace import PHONE, ROOT, build, table, write_embeddings, write_manifest, write_params
 
-from src import neighbors, store
+from src import metrics, neighbors, store
 from src.errors import UserError
 from src.stages import evaluate, retrieve
 
@@ -36,11 +36,13 @@ def test_metrics_are_means_over_queries_that_have_something_to_find():
         "R@5": 1.0,
         "R@10": 1.0,
         "mAP@R": 0.5,
+        "mAP@20": 0.75,
         "MRR": 0.75,
         "nDCG@10": round(ndcg, 6),
         "queries": 3,
         "queries_without_relevant": 1,
         "gallery": 3,
+        "interval": {"low": 0.0, "high": 1.0, "by": "query"},  # two queries, one right and one wrong
     }
     scores = dict.fromkeys(["accuracy", "macro_precision", "macro_recall", "macro_F1"], 1.0)
     assert found["one"]["classification"] == {**scores, "images": 2}
@@ -58,7 +60,7 @@ def test_the_file_says_what_it_was_made_from_and_its_headline_is_the_first_proto
     found = score()
     assert list(found) == ["model", "weights_sha256", "strategy", "protocol_version", "mean", "one", "two"]
     assert (found["model"], found["weights_sha256"], found["strategy"]) == ("toy", "w", "pretrained")
-    assert found["mean"] == {"mMP@5": 0.5}
+    assert found["mean"] == {"mMP@5": 0.5, "interval": {"low": 0.0, "high": 1.0, "by": "query"}}
     assert found["one"]["taught"]["mMP@5"] == 1
     assert store.read_json(Path("data/queries/pretrained/metrics.json")) == found
 
@@ -81,7 +83,8 @@ def test_cross_tuned_nests_method_source_target_and_has_a_mean_for_each_method()
     found = score("cross_tuned")
     assert found["top_tuned"]["one"]["two"]["phone"]["mMP@5"] == 0.5
     assert list(found["fine_tuned"]) == ["mean", "one", "two"]
-    assert found["fine_tuned"]["mean"] == {"mMP@5": 0.5}
+    assert found["fine_tuned"]["mean"]["mMP@5"] == 0.5
+    assert found["fine_tuned"]["mean"]["interval"]["by"] == "query"
     assert "mean" not in found
     queries = store.read_table(Path("data/queries/cross_tuned/queries.parquet"))
     assert set(zip(queries["method"], queries["source"], queries["dataset"], strict=True)) == {
@@ -93,7 +96,7 @@ def test_a_merged_source_is_scored_on_every_dataset_and_has_a_mean_of_its_own(ca
     build("cross_tuned", cross_tune={"methods": ["top_tuned"], "merged": ["all"]})
     found = score("cross_tuned")["top_tuned"]
     assert found.keys() == {"mean", "one", "two", "all"}
-    assert found["all"].keys() == {"mean", "one", "two"} and found["all"]["mean"] == {"mMP@5": 0.5}
+    assert found["all"].keys() == {"mean", "one", "two"} and found["all"]["mean"]["mMP@5"] == 0.5
     assert "  top_tuned all  one 0.500  two 0.500" in capsys.readouterr().out.splitlines()
     queries = store.read_table(Path("data/queries/cross_tuned/queries.parquet"))
     assert queries["source"].value_counts().to_dict() == {"one": 3, "two": 3, "all": 6}
@@ -114,10 +117,15 @@ def test_the_table_has_every_query_with_every_metric():
         "label",
         "category",
         "n_relevant",
+        "cluster",
+        "clustered_by",
+        "first_wrong",
     ]
-    assert list(queries)[:10] == names
+    assert list(queries) == [*names, *metrics.METRICS]
     assert queries["image_id"].tolist() == ["5", "6", "7"] * 2
     assert queries["label"].tolist() == ["tea", "jam", "rye"] * 2
+    assert queries["cluster"].tolist() == [0, 1, 2] * 2  # each query for itself
+    assert queries["first_wrong"].tolist() == [3, 4, 4] * 2
     assert queries["MRR"].tolist()[:2] == [1, 0.5] and math.isnan(queries["MRR"][2])
 
 

@@ -84,7 +84,7 @@ def test_every_image_gets_a_unit_vector_and_the_sidecar_says_how(
 
 def test_timings_lie_apart_from_the_embeddings(workspace: Path) -> None:
     extract.main("toys")
-    cost = json.loads((paths.cost("extract", "toys") / "cost.json").read_text())
+    cost = json.loads((paths.cost("pretrained", "toys") / "cost.json").read_text())
     assert cost["images"] == 3  # distinct ones
     assert cost["seconds"] > 0
     assert cost["images_per_second"] > 0

@@ -61,7 +61,7 @@ def test_network_curve_embeddings_predictions_and_cost_are_written(
     predictions = np.load(place / "predictions.npy")
     assert np.array_equal(predictions, classifiers.predict(classifier, vectors)) and len(predictions) == len(rows)
     assert len((root / "metrics/curves/fine_tuned/one/plots/metrics/lr.tsv").read_text().splitlines()) == 1 + 3
-    assert store.read_json(root / "data/cost/fine_tune/one/cost.json")["images"] == 3 * 24
+    assert store.read_json(root / "data/cost/fine_tuned/one/cost.json")["images"] == 3 * 24
     said = capsys.readouterr()
     assert said.out.startswith("fine_tune one: epoch ")
     assert "24 training images x 3 epochs, at most about " in said.err and "dvc exp run" not in said.err

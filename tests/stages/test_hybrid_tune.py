@@ -16,7 +16,7 @@ from src.tuning import classifiers, loop, networks
 
 QUICK = {"fine_tune__epochs": 2, "fine_tune__batch_size": 8}
 OUT = Path("models/hybrid_tuned")
-COSTS = ("fine_tune", "hybrid_tune/interpolate")
+COSTS = ("fine_tuned", "hybrid_tune/interpolate")
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_the_chosen_hybrid_embeds_predicts_and_says_what_it_cost(
     assert sidecar["strategy"] == "hybrid_tuned" and sidecar["hybrid"] == "bitfit"
     assert sidecar["encoder_sha256"] == tuned.config["weights_sha256"] != sidecar["weights_sha256"]
     assert np.array_equal(np.load(place / "predictions.npy"), classifiers.predict(classifier, vectors))
-    cost = store.read_json(root / "data/cost/hybrid_embed/one/cost.json")
+    cost = store.read_json(root / "data/cost/hybrid_tuned/one/cost.json")
     assert cost["hybrid"] == "bitfit" and cost["trained_parameters"] == sidecar["trained_parameters"]
     assert cost["images"] == 2 * 24
     assert "hybrid_embed bitfit one: " in capsys.readouterr().out

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from src import images, manifest
+from src import images, manifest, pictures
 from src.errors import UserError
 from src.stages import prepare
 
@@ -75,6 +75,9 @@ def test_a_folder_of_photos_becomes_a_manifest_and_shards(capsys: pytest.Capture
     assert summary()["tuning"] == {"train": 24, "val": 6}
     shards = images.Shards(Path("data/shards/mine"))
     assert [shards[row] for row in range(len(table))] == [files[file] for file in table["file"]]
+    measured = pd.read_parquet("data/manifests/mine/pictures.parquet")
+    expected = pictures.describe(np.stack([images.glance(files[file])[1] for file in table["file"]]))
+    assert measured["phash"].tolist() == expected["phash"].tolist()
     printed = capsys.readouterr()
     assert printed.out.count("\n") == 1
     assert (

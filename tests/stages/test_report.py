@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from report_workspace import ALL, MODEL, ROOT, build, changed_params
+from report_workspace import ALL, MODEL, ROOT, build, changed_params, write_audit, write_curves
 
 from src import manifest, paths, store
 from src.errors import UserError
@@ -45,7 +45,8 @@ def test_a_second_run_writes_the_same_bytes() -> None:
     outputs = []
     for _ in range(2):
         report.main()
-        outputs.append({str(path): path.read_bytes() for path in paths.METRICS.rglob("*") if path.is_file()})
+        files = [paths.SUMMARY, paths.METRICS / "summary.md", *filter(Path.is_file, paths.REPORT.rglob("*"))]
+        outputs.append({str(path): path.read_bytes() for path in files})
     assert outputs[0] == outputs[1]
     assert {Path(name).name for name in outputs[0]} == {
         "summary.json",
@@ -55,6 +56,8 @@ def test_a_second_run_writes_the_same_bytes() -> None:
         "cross_tuning.csv",
         "confusion.csv",
         "similarity.csv",
+        "headline.csv",
+        "slices.csv",
     }
 
 
@@ -172,6 +175,88 @@ def test_similarity_says_nothing_of_two_datasets_or_without_cross_tuning() -> No
         assert "known before" not in page() and "similarity" not in (paths.METRICS / "summary.md").read_text()
 
 
+def test_every_number_of_the_first_table_has_an_interval_and_what_differs_is_marked_in_both_reports() -> None:
+    build(labels=40)
+    report.main()
+    stands = pd.read_csv(paths.REPORT / "tables/headline.csv").set_index(["strategy", "dataset"])
+    assert (stands["low"] < stands["value"]).all() and (stands["value"] < stands["high"]).all()
+    for name in ALL[:3]:
+        told = store.read_json(paths.queries(name) / "metrics.json")
+        found = stands.loc[(name, "mean")]
+        assert told["mean"]["interval"] == {"low": found["low"], "high": found["high"], "by": "label"}
+    better = (stands["verdict"] == "better").sum()
+    assert better >= 3
+    markdown = (paths.METRICS / "summary.md").read_text()
+    assert markdown.count(" ▲") == better + 1  # and in the note
+    table = page()[page().index('<section id="table">') : page().index('<section id="chart">')]
+    assert table.count('class="mark better"') == better
+
+
+def test_copies_are_shown_in_pairs_and_what_they_change_is_told() -> None:
+    build()
+    write_audit(["sample_cars", "sample_food"])
+    report.main()
+    assert "No query of a headline protocol is affected" in page() and "to look at first" not in page()
+    queries = store.read_table(paths.queries("pretrained") / "queries.parquet")
+    chosen = queries[(queries["dataset"] == "sample_cars") & (queries["protocol"] == "phone")]
+    rows = [("sample_cars", "phone", row, "gallery", "") for row in chosen["row"][:2]]
+    write_audit(["sample_cars", "sample_food"], [{"row_second": 5, "label_second": "b"}, {"row_first": 5}], rows)
+    report.main()
+    text = page()[page().index('<section id="audit">') :]
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", text[text.index("with and without") :])
+    without = chosen["mMP@5"].iloc[2:].mean()
+    assert cells[:5] == ["phone", "pretrained", "12", "2", f"{100 * chosen['mMP@5'].mean():.1f}"]
+    assert cells[5] == f"{100 * without:.1f}"
+    assert text.count('<figure class="copy">') == 1 and "two labels<span>near copy" in text  # no photo is shown twice
+    assert text.count("<img ") == 2
+
+
+def test_learning_curves_are_drawn_where_they_are() -> None:
+    build(strategies=["pretrained", "top_tuned", "hybrid_tuned"])
+    report.main()
+    assert '<section id="learning">' not in page()
+    write_curves(["sample_cars"], ["top_tuned"])
+    write_curves(["sample_food"], ["hybrid_tuned"], hybrid="lora")
+    report.main()
+    told = re.findall(r'aria-label="(\w+), validation mMP@5. ([^"]+)"', page())
+    best = "best 70.0 % in epoch 4. "
+    assert told == [("sample_cars", f"top_tuned: {best}"), ("sample_food", f"hybrid_tuned: {best}")]
+
+
+def test_instance_search_is_of_datasets_whose_queries_and_gallery_are_different_splits() -> None:
+    build(strategies=ALL[:2])
+    report.main()
+    figures = store.read_json(paths.MATCHES / "top_tuned" / "metrics.json")["sample_food"]["phone"]
+    text = page()[page().index('<section id="search">') : page().index('<section id="slices">')]
+    assert f'<td>top_tuned</td><td class="number">{100 * figures["products"]["R@1"]:.1f}</td>' in text
+    assert text.count('<figure class="row">') == 2
+    assert text.count("R@1: pretrained 90.0 % among 24, 50.0 % among 96") == 2
+    with changed_params() as raw:
+        among_themselves = {name: {"query": "query", "gallery": "query"} for name in ("phone", "studio")}
+        raw["catalogue"]["sample_food"] = raw["catalogue"]["sample_food"] | {"protocols": among_themselves}
+    report.main()
+    assert page().count('<figure class="row">') == 1
+
+
+def test_slices_are_a_table_and_a_section() -> None:
+    build(strategies=ALL)
+    report.main()
+    table = pd.read_csv(paths.REPORT / "tables/slices.csv")
+    assert set(table["strategy"]) == {*ALL[:3], "cross_tuned.top_tuned", "cross_tuned.fine_tuned"}
+    assert {"category", "brightness", "clutter"} <= set(table["by"])
+    text = page()[page().index('<section id="slices">') : page().index('<section id="queries">')]
+    assert "pretrained" in text and "cross_tuned" not in text
+
+
+def test_machine_versions_and_manifests_are_told() -> None:
+    build(strategies=ALL[:2])
+    report.main()
+    text = re.sub("<[^>]+>", "", page())
+    assert "pretrained, top_tuned: Abacus 3000, cpu, 2 threads." in text
+    assert store.sha256(paths.manifest("sample_food") / "manifest.parquet")[:12] in text
+    assert f"numpy {np.__version__}" in text
+
+
 PUBLISHED = {"model": MODEL, "dataset": "sample_cars", "protocol": "phone", "metric": "R@1", "value": 0.25}
 
 
@@ -179,14 +264,14 @@ def test_published_numbers_are_printed_beside_ours_where_all_is_the_same(capsys:
     build(strategies=ALL[:2])
     changes = {"same": {}, "model": {"model": "siglip"}, "dataset": {"dataset": "sample_shelf"}}
     with changed_params() as raw:
-        raw["published"] = [PUBLISHED | {"source": f"other {name}"} | row for name, row in changes.items()]
+        raw["published"] = [PUBLISHED | {"source": f"their {name}"} | row for name, row in changes.items()]
     report.main()
     ours = store.read_json(paths.queries("pretrained") / "metrics.json")["sample_cars"]["phone"]["R@1"]
     line, last = capsys.readouterr().out.splitlines()
-    assert line == f"{MODEL} sample_cars phone R@1: {ours:.3f} here, 0.250 published, {ours - 0.25:+.3f} (other same)"
+    assert line == f"{MODEL} sample_cars phone R@1: {ours:.3f} here, 0.250 published, {ours - 0.25:+.3f} (their same)"
     assert last.startswith("report: ")
     for text in (page(), (paths.METRICS / "summary.md").read_text()):
-        assert [f"other {name}" in text for name in changes] == [True, False, False]
+        assert [f"their {name}" in text for name in changes] == [True, False, False]
 
 
 def test_a_dataset_that_need_not_be_whole_is_not_compared() -> None:
@@ -245,7 +330,7 @@ def test_a_strategy_of_another_backbone_is_refused_with_the_cure(key: str, value
     store.write_json(path, store.read_json(path) | {key: value})
     with pytest.raises(UserError, match=f"{path}: {key} is {value}, .* run `dvc repro`"):
         report.main()
-    assert not paths.METRICS.exists()
+    assert not paths.REPORT.exists()
 
 
 def test_hostile_labels_are_text() -> None:
@@ -273,7 +358,7 @@ def test_the_page_stays_below_5_mb_however_many_queries_are_asked_for() -> None:
 
 
 def test_it_starts_without_heavy_imports() -> None:
-    heavy = "('torch', 'timm', 'faiss', 'sklearn', 'matplotlib', 'scipy')"
+    heavy = "('torch', 'timm', 'faiss', 'sklearn', 'matplotlib')"
     code = f"import sys, src.stages.report; print([name for name in {heavy} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

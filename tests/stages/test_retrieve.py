@@ -37,7 +37,7 @@ def test_neighbours_and_a_linear_probe_are_written_for_every_dataset(capsys):
     assert found.rows[:, :4].tolist() == [[2, 4, 3, -1], [4, 3, 2, -1], [4, 2, 3, -1]]
     assert found.similarity[0, :2] == pytest.approx(np.cos(np.radians([5, 55])))
     assert (found.n_relevant.tolist(), found.first_hit.tolist()) == ([2, 1, 0], [1, 2, 0])
-    assert about["model"] == "toy" and about["weights_sha256"] == "w" and about["depth"] == 10
+    assert about["model"] == "toy" and about["weights_sha256"] == "w" and about["depth"] == 20
     predictions = store.read_table(OUT / "pretrained/one/predictions.parquet")
     assert predictions.values.tolist() == [[5, "tea"], [6, "jam"]]  # rye was never taught
     assert capsys.readouterr().out.startswith("retrieve pretrained: 2 galleries, ")
@@ -109,9 +109,9 @@ def test_a_dataset_that_did_not_change_is_not_searched_again(monkeypatch):
 def test_an_option_that_the_search_reads_makes_it_search_again():
     build()
     retrieve.main("pretrained")
-    write_params(retrieve={"depth": 12})
+    write_params(retrieve={"depth": 22})
     retrieve.main("pretrained")
-    assert neighbors.read(OUT / "pretrained/one/phone.safetensors")[0].rows.shape == (3, 12)
+    assert neighbors.read(OUT / "pretrained/one/phone.safetensors")[0].rows.shape == (3, 22)
     write_params({"phone": PHONE, "shelf": {"query": "gallery", "gallery": "gallery"}})
     retrieve.main("pretrained")
     assert (OUT / "pretrained/one/shelf.safetensors").exists()

@@ -41,7 +41,7 @@ def test_head_curve_embeddings_predictions_and_cost_are_written(root: Path, caps
     config = store.read_json(root / "models/top_tuned/one/config.json")
     kept = curve[curve["step"] == config["validation"]["epoch"]].iloc[0]
     assert kept["mMP@5"] == config["validation"]["mMP@5"] == curve["mMP@5"].max()
-    cost = store.read_json(root / "data/cost/top_tune/one/cost.json")
+    cost = store.read_json(root / "data/cost/top_tuned/one/cost.json")
     assert cost["seconds"] > 0 and cost["images"] == cost["epochs"] * 24
     assert capsys.readouterr().out.startswith("top_tune one: epoch ")
 
@@ -78,7 +78,7 @@ def test_with_a_search_the_best_trial_is_trained_and_all_are_written_down(
     assert config["dropout"] == best["dropout"] and config["layers"][-1] == 2 ** best["dim"]
     assert config["recipe"]["momentum"] == best["momentum"] and config["recipe"]["epochs"] == 8
     assert len(store.read_json(root / "models/top_tuned/one/study.json")) == 3
-    cost = store.read_json(root / "data/cost/top_tune/one/cost.json")
+    cost = store.read_json(root / "data/cost/top_tuned/one/cost.json")
     assert cost["trials"] == 3 and cost["epochs"] > 6 and cost["images"] == cost["epochs"] * 24
     assert "top_tune one: best of 3 trials, epoch" in capsys.readouterr().out
 
