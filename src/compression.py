@@ -140,12 +140,12 @@ def quality(query: Side, gallery: Side, codec: Codec) -> NDArray[np.float64]:
 def nearest(query: Side, gallery: Side, codec: Codec) -> NDArray[np.int32]:
     """The first FIRST gallery rows of every query, -1 where the gallery is shorter: [Q, FIRST].
 
-    With -|y|^2 / 2 beside y and 1 beside x, inner products order as distances |x - y| do. No query has a label here:
-    then the search need not look further than FIRST for whatever else is relevant.
+    No query has a label here: then the search need not look further than FIRST for whatever else is relevant.
     """
-    asked = np.pad(codec.shorten(query.vectors), ((0, 0), (0, 1)), constant_values=1)
-    stored = codec.keep(codec.shorten(gallery.vectors))
-    stored = np.column_stack([stored, -np.einsum("nd,nd->n", stored, stored) / 2])
+    asked, stored = codec.shorten(query.vectors), codec.keep(codec.shorten(gallery.vectors))
+    if codec.keep is not as_it_is:  # no longer of length 1: with 1 beside x and -|y|^2 / 2 beside y, inner products
+        asked = np.pad(asked, ((0, 0), (0, 1)), constant_values=1)  # order as the distances |x - y| do
+        stored = np.column_stack([stored, -np.einsum("nd,nd->n", stored, stored) / 2])
     nobody = replace(query, vectors=asked, labels=np.full(len(query), -1))
     return retrieval.neighbors(nobody, replace(gallery, vectors=stored), FIRST).rows
 
