@@ -20,25 +20,24 @@ class Expense:
 def of(costs: Mapping[str, Any], strategy: str, catalogue: int = CATALOGUE) -> Expense:
     """Of a strategy as reports name it ('cross_tuned.top_tuned'), from strategy -> metrics/cost/<strategy>.json.
 
-    Cross-tuned encoders are those of their method: one tuning, on the source. How long a merged source took to tune is
-    in none of these records. A photo is embedded as fast as by the backbone: a head adds next to nothing. Of searches,
+    Cross-tuned encoders are those of their method: one tuning, on the source or on all that it merges. A photo is embedded as fast as by the backbone: a head adds next to nothing. Of searches,
     99 of 100 are as fast, in the smallest catalogue on record with so many images.
     """
-    base, merged = encoder(strategy)
+    base, source = encoder(strategy)
     own, embedding = costs.get(base, {}), costs.get("pretrained", {}).get("embedding", {})
     rate, search = embedding.get("images_per_second"), slowest(own.get("search", {}), catalogue)
     return Expense(
-        minutes=None if merged else minutes(own, base),
+        minutes=merged_minutes(costs, base, source) if source else minutes(own, base),
         milliseconds=1000 / rate + search if rate and search is not None else None,
         bytes=own.get("encoder", {}).get("bytes_per_vector"),
         price=embedding.get("price_per_million_images"),
     )
 
 
-def encoder(strategy: str) -> tuple[str, bool]:
-    """Whose encoder a strategy uses, and whether it was tuned on several datasets: 'cross_tuned.top_tuned.all'."""
+def encoder(strategy: str) -> tuple[str, str]:
+    """Whose encoder a strategy uses, and the merged source it was tuned on, if any: 'cross_tuned.top_tuned.all'."""
     _, *place = strategy.split(".")
-    return (place[0] if place else strategy), len(place) > 1
+    return (place[0] if place else strategy), ".".join(place[1:])
 
 
 def minutes(own: Mapping[str, Any], strategy: str) -> float | None:
@@ -46,6 +45,12 @@ def minutes(own: Mapping[str, Any], strategy: str) -> float | None:
     if strategy == "pretrained":
         return 0.0
     return own["tuning"]["seconds"] / 60 / len(own["datasets"]) if "tuning" in own else None
+
+
+def merged_minutes(costs: Mapping[str, Any], method: str, source: str) -> float | None:
+    """Of the one tuning on all datasets of a merged source."""
+    found = costs.get("cross_tuned", {}).get("tuning", {}).get(method, {}).get(source)
+    return found["seconds"] / 60 if found else None
 
 
 def slowest(search: Mapping[str, Any], catalogue: int) -> float | None:

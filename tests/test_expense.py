@@ -24,9 +24,11 @@ def test_pretrained_is_not_tuned() -> None:
     assert expense.of(COSTS, "pretrained").minutes == 0
 
 
-def test_a_cross_tuned_encoder_costs_what_its_method_costs_and_a_merged_source_is_not_on_record() -> None:
+def test_a_cross_tuned_encoder_costs_what_its_method_costs_and_a_merged_source_its_one_tuning() -> None:
     assert expense.of(COSTS, "cross_tuned.top_tuned") == expense.of(COSTS, "top_tuned")
-    assert expense.of(COSTS, "cross_tuned.top_tuned.all").minutes is None
+    assert expense.of(COSTS, "cross_tuned.top_tuned.all").minutes is None  # nobody wrote it down
+    merged = COSTS | {"cross_tuned": {"tuning": {"top_tuned": {"all": {"seconds": 600}}}}}
+    assert expense.of(merged, "cross_tuned.top_tuned.all") == Expense(minutes=10, milliseconds=10, bytes=512)
 
 
 def test_searches_are_those_of_the_smallest_catalogue_that_is_large_enough() -> None:

@@ -2,8 +2,9 @@
 
 Writes metrics/cost/<strategy>.json: seconds, images a second and peak of memory of its tuning (of `pretrained`:
 embedding), parameters and multiply-accumulates of its encoder, bytes of a vector, and how long an exact search takes as
-a catalogue grows, measured here. Of `cross_tuned` only what embedding took, by method: its encoders are those of the
-tuned strategies. Times differ from run to run, so they stand apart from all other metrics.
+a catalogue grows, measured here. Of `cross_tuned` only what embedding took, by method, and what tuning on several
+datasets took, by source: its other encoders are those of the tuned strategies. Times differ from run to run, so they
+stand apart from all other metrics.
 """
 
 from typing import Any
@@ -43,13 +44,19 @@ def own(strategy: str, params: Params) -> dict[str, Any]:
 
 
 def crossed(params: Params) -> dict[str, Any]:
-    """Of encoders used on other datasets: what embedding these took, by method."""
+    """Of encoders used on other datasets: what embedding these took, by method; of merged sources, what tuning did."""
     methods, price = params.cross_tune.methods, params.runtime.price_per_hour
+    merged = params.cross_tune.merged
     store.tidy(paths.cost("cross_tuned"), methods)
     for method in methods:
-        store.tidy(paths.cost("cross_tuned", method), params.datasets)
+        store.tidy(paths.cost("cross_tuned", method), [*params.datasets, *merged])
     records = {method: [read_cost("cross_tuned", method, name) for name in params.datasets] for method in methods}
-    return {"embedding": {method: costs.total(found, price) for method, found in records.items()}}
+    found = {"embedding": {method: costs.total(each, price) for method, each in records.items()}}
+    tuned = {
+        method: {name: costs.total([read_cost("cross_tuned", method, name)["tuning"]], price) for name in merged}
+        for method in methods
+    }
+    return found | ({"tuning": tuned} if merged else {})
 
 
 def read_cost(strategy: str, *place: str) -> dict[str, Any]:

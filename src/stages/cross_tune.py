@@ -49,6 +49,8 @@ def main(method: str, source: str) -> None:
             used.add(key)
     store.keep_recent(kept, used)
     cost = meter.record() | {"targets": len(used)} | device.hardware(where)
+    if source not in params.datasets:  # nobody else tells what tuning it took
+        cost["tuning"] = store.read_json(paths.cost("merged_tune", method, source) / "cost.json")
     store.write_json(paths.cost("cross_tuned", method, source) / "cost.json", cost)
     new = f"{source} -> {', '.join(embedded)}, {meter}" if embedded else "nothing new"
     print(f"cross_tune {method}: {new}; {len(used) - len(embedded)} kept, {perf_counter() - start:.1f} s")

@@ -1,8 +1,9 @@
 """Search for products, not pictures, and know when there is none.  python -m src.stages.match <strategy>
 
-Writes metrics/matches/<strategy>.json (by dataset and protocol: product metrics, similarity of right and wrong matches,
-hubs, thresholds) and data/matches/<strategy>/: matches.parquet (a row a query) and the same figures again. For
-`dvc plots`, of each dataset's first protocol: metrics/matches/<strategy>/histograms.csv and thresholds.csv.
+Writes data/matches/<strategy>/: matches.parquet (a row a query) and metrics.json (by dataset and protocol: product
+metrics, similarity of right and wrong matches, hubs, thresholds), which is metrics/matches/<strategy>.json too; of the
+many encoders of `cross_tuned` that has product metrics alone. For `dvc plots`, of each dataset's first protocol:
+metrics/matches/<strategy>/histograms.csv and thresholds.csv.
 """
 
 from time import perf_counter
@@ -22,17 +23,21 @@ def main(strategy: str) -> None:
     params, start = load(), perf_counter()
     lookup(dict.fromkeys(STRATEGIES), strategy, "strategy", "the command")
     store.tidy(paths.MANIFESTS, params.datasets)
-    summary: dict[str, Any] = {"model": params.model, "strategy": strategy}
+    about = {"model": params.model, "strategy": strategy}
+    summary: dict[str, Any] = dict(about)
+    brief: dict[str, Any] = dict(about)
     matches, curves = [], []
     for place in neighbors.places(strategy, params.datasets, params.cross_tune.methods):
         for number, protocol in enumerate(params.catalogue[place[-1]].protocols):
-            table, drawn, evaluation.inside(summary, place)[protocol] = of_protocol(params, strategy, place, protocol)
+            table, drawn, figures = of_protocol(params, strategy, place, protocol)
+            evaluation.inside(summary, place)[protocol] = figures
+            evaluation.inside(brief, place)[protocol] = {"products": figures["products"]}
             matches.append(table)
             curves += [drawn] if number == 0 else []
     with store.whole_folder(paths.MATCHES / strategy) as folder:
         store.write_table(folder / "matches.parquet", pd.concat(matches, ignore_index=True))
         store.write_json(folder / "metrics.json", summary)
-    store.write_json(paths.METRICS / "matches" / f"{strategy}.json", summary)
+    store.write_json(paths.METRICS / "matches" / f"{strategy}.json", brief if strategy == "cross_tuned" else summary)
     for name in curves[0]:
         together = pd.concat([each[name] for each in curves], ignore_index=True)
         with store.whole(paths.METRICS / "matches" / strategy / f"{name}.csv") as part:

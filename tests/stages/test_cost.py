@@ -88,6 +88,18 @@ def test_cross_tuned_has_what_embedding_took_by_method() -> None:
     }
 
 
+def test_what_tuning_a_merged_source_took_stands_apart_and_a_source_of_before_goes() -> None:
+    build("cross_tuned", cross_tune={"methods": ["top_tuned"], "merged": ["all"]})
+    for source, more in {"one": {}, "two": {}, "all": {"tuning": {"images": 600, "seconds": 30.0}}, "old": {}}.items():
+        write_cost("cross_tuned", "top_tuned", source, **more)
+    cost.main("cross_tuned")
+    assert read("cross_tuned")["tuning"] == {
+        "top_tuned": {"all": {"seconds": 30, "images": 600, "images_per_second": 20}}
+    }
+    assert read("cross_tuned")["embedding"]["top_tuned"]["seconds"] == 8  # of the sources that are datasets
+    assert sorted(path.name for path in Path("data/cost/cross_tuned/top_tuned").iterdir()) == ["all", "one", "two"]
+
+
 def test_a_price_an_hour_prices_the_work() -> None:
     build_costs("top_tuned", runtime={"price_per_hour": 400})
     cost.main("top_tuned")

@@ -84,7 +84,8 @@ def test_cross_tuned_nests_method_source_target():
     found = made("cross_tuned")
     assert len(found.groupby(["method", "source", "dataset"])) == 4
     summary = store.read_json(CURVES / "cross_tuned.json")
-    assert summary["fine_tuned"]["two"]["one"]["phone"]["products"]["R@1"] == 0.5
+    assert summary["fine_tuned"]["two"]["one"]["phone"] == {"products": {"R@1": 0.5, "R@5": 1, "R@10": 1, "mMP@5": 0.5}}
+    assert "hubness" in store.read_json(OUT / "cross_tuned/metrics.json")["fine_tuned"]["two"]["one"]["phone"]
 
 
 def test_a_second_run_writes_the_same_bytes(root):

@@ -89,6 +89,8 @@ def test_cross_tune_uses_it_on_every_dataset(root: Path, recipe: str, method: st
     sidecar = store.read_json(out / "two/sidecar.json")
     assert [sidecar[key] for key in ("method", "source", "target")] == [method, "all_but_two", "two"]
     assert np.load(out / "two/embeddings.npy").shape == (48, 8)
+    spent = store.read_json(root / "data/cost/cross_tuned" / method / "all_but_two/cost.json")["tuning"]
+    assert spent == store.read_json(root / "data/cost/merged_tune" / method / "all_but_two/cost.json")
 
 
 def test_embeddings_of_two_backbones_are_refused(root: Path) -> None:
