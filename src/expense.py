@@ -20,8 +20,9 @@ class Expense:
 def of(costs: Mapping[str, Any], strategy: str, catalogue: int = CATALOGUE) -> Expense:
     """Of a strategy as reports name it ('cross_tuned.top_tuned'), from strategy -> metrics/cost/<strategy>.json.
 
-    Cross-tuned encoders are those of their method: one tuning, on the source or on all that it merges. A photo is embedded as fast as by the backbone: a head adds next to nothing. Of searches,
-    99 of 100 are as fast, in the smallest catalogue on record with so many images.
+    Cross-tuned encoders are those of their method: one tuning, on the source or on all that it merges. A photo is
+    embedded as fast as by the backbone: a head adds next to nothing. Of searches, 99 of 100 are as fast, in the
+    smallest catalogue on record with so many images.
     """
     base, source = encoder(strategy)
     own, embedding = costs.get(base, {}), costs.get("pretrained", {}).get("embedding", {})
