@@ -86,6 +86,11 @@ def short(value: float) -> str:
     return f"{value:.4g}" if value >= 1000 else f"{value:.3g}"
 
 
+def megabytes(value: float) -> str:
+    """Of an index: '1.02 MB', '20.5 GB'."""
+    return f"{short(value / 1000)} GB" if value >= 1000 else f"{short(value)} MB"
+
+
 def _count(low: float, high: float, step: float) -> int:
     """Multiples of a step between two numbers."""
     return math.floor(high / step + 1e-9) - math.ceil(low / step - 1e-9) + 1

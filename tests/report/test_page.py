@@ -11,7 +11,7 @@ import pandas as pd
 from src import summary
 from src.published import Comparison
 from src.relation import Relation
-from src.report import learning, page
+from src.report import heats, learning, page
 from src.report.copies import Audit, Pair, Photo
 from src.report.gallery import Case, Gallery, Ranking
 from src.report.instance import Row, Search
@@ -230,7 +230,7 @@ def test_cross_tuning_is_coloured_by_its_share_of_the_largest_change() -> None:
 
 
 def test_small_changes_stay_pale() -> None:
-    heat = page.Heat("top_tuned", pd.DataFrame(), page.DEEPEST)
+    heat = heats.Heat("top_tuned", pd.DataFrame(), heats.DEEPEST)
     assert [heat.depth(gain) for gain in (0.0, -0.005, 0.05, float("nan"))] == [0, 0.1, 1, 0]
 
 
