@@ -14,7 +14,7 @@ from src import relation, standings, summary
 from src.differences import MEAN
 from src.published import Comparison
 from src.relation import Relation
-from src.report import heats, scatter
+from src.report import heats, instance, learning, scatter
 from src.report.advised import Told
 from src.report.agreement import CLASSIFIED
 from src.report.charts import megabytes, short
@@ -106,8 +106,8 @@ def render(report: Report) -> str:
             "caution": relation.caution(facts.relations) if facts.relations else "",
             "heats": maps,
             "galleries": galleries,
-            "learners": learners(report.learning),
-            "rates": rates(report.search),
+            "learners": learning.strategies(report.learning),
+            "rates": instance.rates(report.search),
             "merged_title": summary.MERGED,
             "whole": WHOLE,
             "reasons": REASONS,
@@ -190,19 +190,6 @@ def profiles(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
     every = pd.concat({name: cells for name, cells in tables.items() if len(cells)}, names=["metric", "dataset"])
     order = [name for name in scores["strategy"].cat.categories if name in every]
     return {str(dataset): cells.droplevel("dataset")[order] for dataset, cells in every.groupby("dataset", sort=False)}
-
-
-def learners(learning: Mapping[str, Sequence[Chart]]) -> list[str]:
-    """The strategies that have a learning curve."""
-    lines = [line.strategy for charts in learning.values() for chart in charts for line in chart.lines]
-    return list(dict.fromkeys(lines))
-
-
-def rates(search: Mapping[str, Search]) -> list[str]:
-    """The false-accept rates of the table of instance search, without those that are nowhere as much as a query."""
-    rows = [row for found in search.values() for row in found.rows]
-    known = (rate for row in rows for rate, at in row.answered.items() if at["right"] is not None)
-    return sorted(dict.fromkeys(known), key=lambda rate: -float(rate.removesuffix("%")))
 
 
 def _more(scores: pd.DataFrame, protocols: Mapping[str, Mapping[str, str]]) -> dict[str, pd.DataFrame]:

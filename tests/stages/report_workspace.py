@@ -171,9 +171,12 @@ def write_cost(strategy: str, datasets: Sequence[str], model: str = MODEL) -> No
 
 def write_compression(strategy: str, datasets: Sequence[str]) -> None:
     """As the stage `compress`: half precision loses nothing, a byte a number two points, truncation twenty."""
-    whole = 0 if strategy == "cross_tuned" else BYTES[strategy]
-    lost = {"float32": (1, 0.0), "float16": (2, 0.0), "int8": (4, 0.02), "truncated_64": (2, 0.2)} if whole else {}
-    rows = [(name, whole // part, 0.6 - less, less, less - 0.01, less + 0.01) for name, (part, less) in lost.items()]
+    lost = {"float32": (1, 0.0), "float16": (2, 0.0), "int8": (4, 0.02), "truncated_64": (2, 0.2)}
+    rows = [
+        (name, BYTES[strategy] // part, 1 - MESS[strategy] / 2 - less, less, less - 0.01, less + 0.01)
+        for name, (part, less) in lost.items()
+        if strategy != "cross_tuned"
+    ]
     means = pd.DataFrame(rows, columns=["codec", "bytes", "mMP@5", "lost", "low", "high"])
     each = pd.concat([means.assign(dataset=name)[["dataset", *means.columns]] for name in datasets])
     with store.whole_folder(paths.compression(strategy)) as folder:
