@@ -9,15 +9,11 @@ Goals: visual_search, recommendations, tagging, exact_sku, other_domain (cross-t
 """
 
 import argparse
-import io
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-import pandas as pd
-
-from src import advice, candidates, command, experiments, paths
+from src import advice, candidates, command, experiments
 from src.advice import Budget
 from src.candidates import GOALS, Candidate, Goal
 from src.compare import WORKSPACE, Revision
@@ -25,6 +21,7 @@ from src.differences import doubts
 from src.errors import UserError
 from src.evaluation import HEADLINE
 from src.expense import CATALOGUE
+from src.findings import Findings
 from src.registry import lookup
 from src.summary import SAMPLE_NOTE
 
@@ -67,57 +64,15 @@ def told(
     yield from dict.fromkeys(f"({line})" for one in kept[1:] for line in doubts(kept[0].scores, one.scores))
 
 
-def of_revision(side: Revision, goal: Goal, dataset: str | None, catalogue: int, several: bool) -> Iterator[Candidate]:
+def of_revision(side: Revision, goal: Goal, dataset: str | None, catalogue: int, several: bool) -> list[Candidate]:
     """What one revision has measured for a goal."""
-    model, strategies = side.params["model"], side.params["strategies"]
-    chosen = [name for name in strategies if name == "pretrained" or (name == "cross_tuned") == goal.elsewhere]
-    if not chosen:
-        return
-    queries = READ[goal.source](side, chosen)
+    params = side.params
     if dataset:
-        lookup(dict.fromkeys(side.params["datasets"]), dataset, "dataset", f"params.yaml of {side.name}")
-        queries = queries[queries["dataset"] == dataset]
-    licence = side.params["models"][model].get("licence", "unknown")
-    about = model, licence, catalogue, side.name if several else ""
-    yield from candidates.gather(goal, queries, dict(costs(side)), *about)
-
-
-def read_queries(side: Revision, strategies: Sequence[str]) -> pd.DataFrame:
-    """The tables of `evaluate`."""
-    return pd.concat([side.queries(name, HEADLINE) for name in strategies], ignore_index=True)
-
-
-def read_matches(side: Revision, strategies: Sequence[str]) -> pd.DataFrame:
-    """The same with the metrics of `match`."""
-    files = [paths.MATCHES / name / "matches.parquet" for name in strategies]
-    matches = pd.concat([pd.read_parquet(io.BytesIO(side.contents(file))) for file in files], ignore_index=True)
-    return candidates.with_matches(read_queries(side, strategies), matches)
-
-
-def read_predictions(side: Revision, strategies: Sequence[str]) -> pd.DataFrame:
-    """The same with what classifiers said, where labels of the queries were taught."""
-    files = {
-        (name, dataset): paths.neighbors(name, dataset) / "predictions.parquet"
-        for name in strategies
-        for dataset, found in json.loads(side.contents(paths.queries(name) / "metrics.json")).items()
-        if dataset in side.params["datasets"] and "classification" in found
-    }
-    said = {place: pd.read_parquet(io.BytesIO(side.contents(file))) for place, file in files.items()}
-    return candidates.with_predictions(read_queries(side, strategies), said)
-
-
-READ = {"queries": read_queries, "matches": read_matches, "predictions": read_predictions}
-
-
-def costs(side: Revision) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Strategy and its cost file, of those that were measured with this model."""
-    for name in side.params["strategies"]:
-        try:
-            found = json.loads(side.contents(paths.cost_metrics(name)))
-        except UserError:  # of before there was such a stage, or it never ran
-            continue
-        if found["model"] == side.params["model"]:
-            yield name, found
+        lookup(dict.fromkeys(params["datasets"]), dataset, "dataset", f"params.yaml of {side.name}")
+    licence = params["models"][params["model"]].get("licence", "unknown")
+    about = params["model"], licence, params["datasets"], params["strategies"]
+    found = Findings(*about, side.contents, lambda name: side.queries(name, HEADLINE))
+    return found.candidates(goal, dataset or "", catalogue, side.name if several else "")
 
 
 def arguments() -> dict[str, Any]:

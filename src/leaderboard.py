@@ -18,10 +18,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from src import command, experiments, paths, store
-from src.board import charts, page, ranking
+from src.board import page, ranking
 from src.entries import AnyModel
 from src.errors import UserError
 from src.evaluation import DECIMALS
+from src.report.charts import short
 from src.summary import CROSS, HEADLINE, percent
 
 HTML, CSV = paths.METRICS / "leaderboard.html", paths.METRICS / "leaderboard.csv"
@@ -63,7 +64,7 @@ def lines(board: page.Board) -> Iterator[str]:
     words = [name for name in WORDS if any(entry[name] for entry in board.entries)]  # most often there are no variants
     rows = [[*words, *FACTS, *(name.replace(CROSS, "cross ") for name in board.strategies)]]
     for entry in board.entries:
-        facts = ["–" if entry[key] is None else charts.short(entry[key]) for key in FACTS.values()]
+        facts = ["–" if entry[key] is None else short(entry[key]) for key in FACTS.values()]
         scores = [score(entry["scores"].get(name)) for name in board.strategies]
         rows.append([*(entry[key] for key in words), *facts, *scores])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -12,6 +12,7 @@ SIMILARITY = Path("data/similarity")
 AUDIT = Path("data/audit")
 MATCHES = Path("data/matches")
 DISTRACTORS = Path("data/distractors")
+COMPRESSION = Path("data/compression")
 BACKBONE = Path("models/backbone")
 METRICS = Path("metrics")
 COST = Path("data/cost")
@@ -66,7 +67,7 @@ def queries(strategy: str) -> Path:
 
 def compression(strategy: str) -> Path:
     """Folder with `datasets.csv` and `means.csv`: ways to store vectors in fewer bytes, and what they lose."""
-    return Path("data/compression") / strategy
+    return COMPRESSION / strategy
 
 
 def metrics(strategy: str) -> Path:

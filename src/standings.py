@@ -1,6 +1,6 @@
 """Floor 2. Where every strategy stands: its headline, how sure that is, and whether it differs from pretrained."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -31,6 +31,12 @@ def table(asked: pd.DataFrame, datasets: Sequence[str]) -> pd.DataFrame:
 def by_strategy(asked: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The queries of each strategy."""
     return {str(name): side for name, side in asked.groupby("strategy", sort=False)}
+
+
+def overall(stands: pd.DataFrame, strategies: Iterable[str]) -> pd.DataFrame:
+    """The rows of `table` about the mean of these strategies; of a single dataset those about that."""
+    rows = stands[stands["strategy"].isin(list(strategies))]
+    return rows[rows["dataset"] == MEAN] if stands["dataset"].nunique() > 1 else rows
 
 
 def marks(stands: pd.DataFrame) -> dict[tuple[str, str], str]:

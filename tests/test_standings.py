@@ -74,6 +74,13 @@ def test_one_dataset_has_no_mean_and_without_pretrained_nothing_is_compared() ->
     assert standings.notes(table) == ["Intervals are 95 %, by bootstrap of whole clusters of queries: by query."]
 
 
+def test_overall_is_the_mean_or_the_only_dataset_of_the_strategies_that_are_asked_for() -> None:
+    found = standings.overall(standings.table(ASKED, ["cars", "food"]), ["pretrained", "top_tuned"])
+    assert found[["strategy", "dataset"]].to_numpy().tolist() == [["pretrained", "mean"], ["top_tuned", "mean"]]
+    alone = standings.table(side("top_tuned", cars=HALF), ["cars"])
+    assert standings.overall(alone, ["top_tuned"])["dataset"].tolist() == ["cars"]
+
+
 def test_datasets_that_are_drawn_in_different_ways_are_named() -> None:
     table = standings.table(ASKED, ["cars", "food"])
     table.loc[table["dataset"] == "food", "by"] = "label"

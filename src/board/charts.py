@@ -3,21 +3,19 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import pandas as pd
 
+from src.report.charts import decades, short, ticks
+from src.report.labels import Box, room
 from src.summary import percent
 
 WIDTH, HEIGHT = 380, 280  # of a panel
 LEFT, RIGHT, TOP, BOTTOM = 42, 12, 12, 40  # around its field
 RADIUS = 5  # of a mark
-CHARACTER, LINE = 6.2, 13  # a label's width by its characters, and its height, in the page's 11 px
 MARGIN = 0.06  # of an axis, beyond the numbers on it
 MOST = 7  # ticks of an axis
-STEPS = (1, 2, 5)  # an axis counts by these, times a power of ten
-
-Box = tuple[float, float, float, float]  # left, top, right, bottom
+FIELD = (LEFT, 0, WIDTH - RIGHT, HEIGHT - BOTTOM)  # where labels may stand
 
 
 @dataclass(frozen=True)
@@ -38,20 +36,8 @@ class Axis:
 
     def ticks(self) -> list[float]:
         """Round numbers on it, MOST at most: 1, 2, 5, 10, ... on a logarithmic one that spans enough of them."""
-        found = self._decades() if self.log else []
-        return found if len(found) > 1 else self._even()
-
-    def _decades(self) -> list[float]:
-        powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        fine, coarse = ([float(f"{step}e{power}") for power in powers for step in steps] for steps in (STEPS, (1,)))
-        shown = [[tick for tick in ticks if self.low <= tick <= self.high] for ticks in (fine, coarse)]
-        return shown[0] if len(shown[0]) <= MOST else shown[1]
-
-    def _even(self) -> list[float]:
-        power = math.floor(math.log10(self.high - self.low)) - 1
-        sizes = (step * 10.0**at for at in (power, power + 1, power + 2) for step in STEPS)
-        size = next(size for size in sizes if math.floor(self.high / size) - math.ceil(self.low / size) < MOST)
-        return [round(at * size, 9) for at in range(math.ceil(self.low / size), math.floor(self.high / size) + 1)]
+        found = decades(self.low, self.high, MOST) if self.log else ticks(self.low, self.high, MOST)
+        return [value for value, _ in found]
 
 
 @dataclass(frozen=True)
@@ -110,38 +96,13 @@ def placed(rows: pd.DataFrame, across: Axis, upward: Axis, say: Callable[[float]
     points = [(across.place(x), upward.place(y)) for x, y in zip(rows["x"], rows["y"], strict=True)]
     taken: list[Box] = [(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS) for x, y in points]
     for (x, y), row in zip(points, rows.to_dict("records"), strict=True):
-        label, box = room(x, y, str(row["name"]), taken)
+        label, box = room(x, y, str(row["name"]), taken, FIELD, RADIUS)
         taken += [box] if box else []
         low, high = (None if pd.isna(row[end]) else upward.place(row[end]) for end in ("low", "high"))
         told = f"{row['name']} ({row['family']}): {say(row['y'])} at {short(row['x'])}"
         yield Mark(str(row["name"]), str(row["family"]), told, x, y, low, high, label)
 
 
-def room(x: float, y: float, text: str, taken: Sequence[Box]) -> tuple[tuple[float, float, str] | None, Box | None]:
-    """Where a label fits beside a mark, and the box it takes: right or left of it, level, above or below."""
-    width, gap = CHARACTER * len(text), RADIUS + 3
-    for drop, (anchor, left) in product((0, -LINE, LINE), (("start", x + gap), ("end", x - gap - width))):
-        box = (left, y + drop - LINE / 2, left + width, y + drop + LINE / 2)
-        inside = box[0] >= LEFT and box[2] <= WIDTH - RIGHT and box[1] >= 0 and box[3] <= HEIGHT - BOTTOM
-        if inside and not any(overlap(box, other) for other in taken):
-            return (round(left if anchor == "start" else left + width, 1), round(y + drop + 4, 1), anchor), box
-    return None, None
-
-
-def overlap(one: Box, other: Box) -> bool:
-    """Whether two boxes share an area."""
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
 def deviations(value: float) -> str:
     """A z-score with its sign: '+1.2', '−0.5', '0'."""
     return f"{value:+.1f}".replace("-", "−") if round(value, 1) else "0"
-
-
-def short(value: float) -> str:
-    """Three digits that count, without zeros: 0.0339, 17.6, 2048, 1.25M."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            size = 1e3 if unit == "k" else size
-            return f"{value / size:.3g}{unit}"
-    return f"{value:.4g}" if value >= 1000 else f"{value:.3g}"

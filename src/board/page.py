@@ -12,6 +12,7 @@ import pandas as pd
 
 from src import licences, summary
 from src.board import charts, ranking
+from src.report.charts import short
 from src.words import METHODS, STRATEGIES
 
 HERE = Path(__file__).parent
@@ -113,6 +114,6 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    filters = [summary.percent, summary.points, charts.short, licences.warning, span, spread]
+    filters = [summary.percent, summary.points, short, licences.warning, span, spread]
     environment.filters |= {function.__name__: function for function in filters}
     return environment

@@ -63,6 +63,34 @@ def ticks(low: float, high: float, most: int = 5) -> list[Tick]:
     return [(value, f"{value:g}") for value in values]
 
 
+def decades(low: float, high: float, most: int = 5) -> list[Tick]:
+    """At most so many round numbers of a logarithmic scale: 1, 2, 5, 10, ... or powers of ten, or as `ticks`.
+
+    >>> decades(240, 2200)
+    [(500.0, '500'), (1000.0, '1000'), (2000.0, '2000')]
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1, 2, 5), (1,)):
+        found = [value for power in powers for step in steps if low <= (value := float(f"{step}e{power}")) <= high]
+        if 1 < len(found) <= most:
+            return [(value, short(value)) for value in found]
+    return ticks(low, high, most)
+
+
+def short(value: float) -> str:
+    """Three digits that count, without zeros: 0.0339, 17.6, 2048, 1.25M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            size = 1e3 if unit == "k" else size
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.4g}" if value >= 1000 else f"{value:.3g}"
+
+
+def megabytes(value: float) -> str:
+    """Of an index: '1.02 MB', '20.5 GB'."""
+    return f"{short(value / 1000)} GB" if value >= 1000 else f"{short(value)} MB"
+
+
 def _count(low: float, high: float, step: float) -> int:
     """Multiples of a step between two numbers."""
     return math.floor(high / step + 1e-9) - math.ceil(low / step - 1e-9) + 1

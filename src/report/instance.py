@@ -123,3 +123,10 @@ def larger(curves: pd.DataFrame) -> Larger | None:
             f"{strategy} {percent(recall.iloc[0])} % among {first:,}, {percent(recall.iloc[-1])} % among {last:,}"
         )
     return Larger(plane, tuple(lines), "R@1: " + "; ".join(told))
+
+
+def rates(search: Mapping[str, Search]) -> list[str]:
+    """The false-accept rates of the table of instance search, without those that are nowhere as much as a query."""
+    rows = [row for found in search.values() for row in found.rows]
+    known = (rate for row in rows for rate, at in row.answered.items() if at["right"] is not None)
+    return sorted(dict.fromkeys(known), key=lambda rate: -float(rate.removesuffix("%")))

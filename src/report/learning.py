@@ -1,6 +1,6 @@
 """Floor 2. Learning curves as charts: validation and loss of every tuning of a dataset, over its epochs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -54,3 +54,9 @@ def _line(strategy: str, curve: pd.DataFrame, column: str, plane: Plane) -> Line
     best = curve.iloc[int(curve[column].to_numpy().argmax())]
     at = plane.across(best["epoch"]), plane.down(best[column])
     return Line(strategy, path, at, f"{strategy}: best {100 * best[column]:.1f} % in epoch {best['epoch']:.0f}")
+
+
+def strategies(drawn: Mapping[str, Sequence[Chart]]) -> list[str]:
+    """The strategies that have a learning curve."""
+    lines = [line.strategy for charts in drawn.values() for chart in charts for line in chart.lines]
+    return list(dict.fromkeys(lines))

@@ -14,13 +14,19 @@ from src import relation, standings, summary
 from src.differences import MEAN
 from src.published import Comparison
 from src.relation import Relation
+from src.report import heats, instance, learning, scatter
+from src.report.advised import Told
 from src.report.agreement import CLASSIFIED
+from src.report.charts import megabytes, short
 from src.report.confusions import Confused
 from src.report.copies import Audit
+from src.report.cost import Cost
 from src.report.gallery import Gallery
+from src.report.heats import Heat
 from src.report.instance import Search
 from src.report.kinds import Kind
 from src.report.learning import Chart
+from src.report.shrinking import WHOLE, Shrinking
 from src.standings import Lead
 from src.words import HYBRIDS
 
@@ -33,7 +39,6 @@ MEANINGS = {
     "cross_tuned.fine_tuned": "network trained on another dataset, mean over all pairs",
 }
 PROFILE = ("mMP@5", "R@1", "R@5", "R@10", "mAP@R", "mAP@20", "MRR", "nDCG@10")
-DEEPEST = 0.05  # the heat map's full colour stands for at least this change, so that noise stays pale
 
 
 @dataclass(frozen=True)
@@ -71,32 +76,22 @@ class Report:
     learning: Mapping[str, Sequence[Chart]] = field(default_factory=dict)
     agreement: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # title -> correlations
     audit: Audit | None = None
-
-
-@dataclass(frozen=True)
-class Heat:
-    """A cross-tuning table of one method: [source][target] change, coloured by its share of the largest one."""
-
-    method: str
-    gain: pd.DataFrame
-    deepest: float
-
-    def depth(self, gain: float) -> float:
-        """0 (no change) to 1 (the largest change of the page)."""
-        return round(min(abs(gain) / self.deepest, 1), 2) if gain == gain else 0
+    advice: Mapping[str, Told] = field(default_factory=dict)  # goal -> what to take
+    cost: Cost | None = None
+    compression: Shrinking | None = None
 
 
 def render(report: Report) -> str:
     """metrics/report/index.html. Equal input gives equal text; everything not made here is escaped."""
     facts, scores = report.facts, report.scores
     headline = summary.table(scores, summary.HEADLINE)
-    heats = _heats(summary.transfer(scores), list(facts.protocols))
+    maps = heats.view(summary.transfer(scores), list(facts.protocols))
     galleries = {name: gallery for name, gallery in report.galleries.items() if gallery.cases}
     template = _environment().get_template("page.html.j2")
     return template.render(
         vars(report)
         | {
-            "sections": sections(report, heats, galleries),
+            "sections": sections(report, maps, galleries),
             "measure": summary.HEADLINE,
             "headline": headline,
             "mean": headline.mean(),
@@ -109,11 +104,12 @@ def render(report: Report) -> str:
             "profiles": profiles(scores),
             "related": relation.table(facts.relations),
             "caution": relation.caution(facts.relations) if facts.relations else "",
-            "heats": heats,
+            "heats": maps,
             "galleries": galleries,
-            "learners": learners(report.learning),
-            "rates": rates(report.search),
+            "learners": learning.strategies(report.learning),
+            "rates": instance.rates(report.search),
             "merged_title": summary.MERGED,
+            "whole": WHOLE,
             "reasons": REASONS,
             "meanings": MEANINGS | {"hybrid_tuned": HYBRIDS.get(facts.about.hybrid, "")},
             "trained": summary.trained(scores),
@@ -122,14 +118,17 @@ def render(report: Report) -> str:
     )
 
 
-def sections(report: Report, heats: Sequence[Heat], galleries: Mapping[str, Gallery]) -> dict[str, str]:
+def sections(report: Report, maps: Sequence[Heat], galleries: Mapping[str, Gallery]) -> dict[str, str]:
     """Id -> name of each section that has something to show, in order; the id is its template too."""
     facts = report.facts
     every = {
         "table": ("Table", True),
         "chart": ("Chart", True),
+        "advice": ("Advice", report.advice),
+        "cost": ("Cost", report.cost),
+        "compression": ("Compression", report.compression),
         "published": ("Published numbers", facts.published),
-        "cross": ("Cross-tuning", heats),
+        "cross": ("Cross-tuning", maps),
         "merged": ("Merged sources", facts.merged),
         "search": ("Instance search", report.search),
         "slices": ("Slices", report.kinds),
@@ -160,8 +159,17 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    filters = [summary.percent, summary.points, summary.best, standings.interval, breakable, css_class]
-    environment.filters |= {function.__name__: function for function in filters}
+    filters = [
+        summary.percent,
+        summary.points,
+        summary.best,
+        standings.interval,
+        breakable,
+        css_class,
+        short,
+        megabytes,
+    ]
+    environment.filters |= {function.__name__: function for function in filters} | {"drawn": scatter.strategies}
     return environment
 
 
@@ -184,19 +192,6 @@ def profiles(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(dataset): cells.droplevel("dataset")[order] for dataset, cells in every.groupby("dataset", sort=False)}
 
 
-def learners(learning: Mapping[str, Sequence[Chart]]) -> list[str]:
-    """The strategies that have a learning curve."""
-    lines = [line.strategy for charts in learning.values() for chart in charts for line in chart.lines]
-    return list(dict.fromkeys(lines))
-
-
-def rates(search: Mapping[str, Search]) -> list[str]:
-    """The false-accept rates of the table of instance search, without those that are nowhere as much as a query."""
-    rows = [row for found in search.values() for row in found.rows]
-    known = (rate for row in rows for rate, at in row.answered.items() if at["right"] is not None)
-    return sorted(dict.fromkeys(known), key=lambda rate: -float(rate.removesuffix("%")))
-
-
 def _more(scores: pd.DataFrame, protocols: Mapping[str, Mapping[str, str]]) -> dict[str, pd.DataFrame]:
     """The tables below the headline by their titles, without empty ones."""
     others = summary.other_protocols({name: list(found) for name, found in protocols.items()})
@@ -205,11 +200,3 @@ def _more(scores: pd.DataFrame, protocols: Mapping[str, Mapping[str, str]]) -> d
     for metric, title in summary.CLASSIFICATION.items():
         tables[f"Classification {title}"] = summary.table(scores, metric, "classification")
     return {title: cells for title, cells in tables.items() if len(cells)}
-
-
-def _heats(transfer: pd.DataFrame, datasets: list[str]) -> list[Heat]:
-    deepest = max(transfer["gain"].abs().max(), DEEPEST) if len(transfer) else DEEPEST
-    return [
-        Heat(str(method), pairs.pivot(index="source", columns="target", values="gain").loc[datasets, datasets], deepest)
-        for method, pairs in transfer.groupby("method", sort=False)
-    ]

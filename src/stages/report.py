@@ -5,15 +5,16 @@ tables/ with numbers behind it, and plots/ that `dvc plots show` draws. Refuses 
 backbone than the rest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from src import command, evaluation, manifest, markdown, merged, paths, published, relation, standings, store, summary
+from src.findings import Findings
 from src.params import Params, load
-from src.report import agreement, confusions, gallery, kinds, page
-from src.stages import report_inputs
+from src.report import advised, agreement, confusions, cost, gallery, kinds, page, shrinking
+from src.stages import report_costs, report_inputs
 from src.stages.report_inputs import Manifests
 
 CONFUSED = 3  # pairs of labels on the page, per dataset and strategy
@@ -29,11 +30,11 @@ def main() -> None:
     together = merged.table(metrics, scores, names)
     similarity = report_inputs.read_csv(paths.SIMILARITY / "similarity.csv")
     manifests = {name: manifest.read(paths.manifest(name)) for name in params.datasets}
-    facts = state(params, metrics, scores, together, similarity, manifests)
-    report, sliced, confused = assemble(params, facts, scores, manifests)
-    tables = {"tables/headline": report.stands.round(DECIMALS), "tables/slices": sliced.round(DECIMALS)}
-    plots = page.plots(scores, similarity) | {"confusion": confused}
-    tables |= {f"plots/{name}": table for name, table in plots.items()}
+    queries = report_inputs.read_queries(params)
+    findings = report_costs.read_findings(params, queries)
+    facts = state(params, metrics, scores, together, similarity, manifests, report_costs.hardware(findings.costs()))
+    report, tables = assemble(params, facts, scores, manifests, queries, findings)
+    tables |= {f"plots/{name}": table for name, table in page.plots(scores, similarity).items()}
     html = page.render(report)
     with store.whole_folder(paths.REPORT) as part:
         (part / "index.html").write_text(html, encoding="utf-8")
@@ -59,6 +60,7 @@ def state(
     together: pd.DataFrame,
     similarity: pd.DataFrame,
     manifests: Manifests,
+    hardware: Mapping[str, Sequence[str]],
 ) -> page.Facts:
     """Where the numbers come from, and what stands beside them."""
     played = {name: params.catalogue[name].protocols for name in params.datasets}
@@ -76,18 +78,23 @@ def state(
         relations=relation.relate(summary.transfer(scores), similarity),
         merged=merged.lines(together),
         manifests={name: sha256 for name, (_, sha256) in manifests.items()},
-        hardware=report_inputs.read_hardware(params.strategies),
+        hardware=hardware,
         versions=report_inputs.versions(),
     )
 
 
 def assemble(
-    params: Params, facts: page.Facts, scores: pd.DataFrame, manifests: Manifests
-) -> tuple[page.Report, pd.DataFrame, pd.DataFrame]:
-    """The page's content, every slice, and every confusion."""
-    every = report_inputs.read_queries(params)
+    params: Params,
+    facts: page.Facts,
+    scores: pd.DataFrame,
+    manifests: Manifests,
+    every: pd.DataFrame,
+    findings: Findings,
+) -> tuple[page.Report, dict[str, pd.DataFrame]]:
+    """The page's content, and tables of more than it shows by their place beside it; from `every` query."""
     queries = report_inputs.headline_only(every, params)
     asked, table = evaluation.headline_queries(queries), summary.table(scores, summary.HEADLINE)
+    stands = standings.table(asked, params.datasets)
     own = [name for name in params.strategies if name != "cross_tuned"]  # its many encoders have no place on a card
     mine, pair = queries[queries["strategy"].isin(own)], gallery.contrast(table[own])
     galleries, audit = (
@@ -98,10 +105,11 @@ def assemble(
     uses += [(photo.dataset, photo.row) for found in audit.pairs for photo in found.photos]
     sliced = report_inputs.read_slices(params, queries, manifests)
     confused = report_inputs.read_confusions(params, manifests)
+    compressed = report_costs.read_compression(own)
     report = page.Report(
         facts=facts,
         scores=scores,
-        stands=standings.table(asked, params.datasets),
+        stands=stands,
         lead=standings.lead(asked, table.mean()),
         galleries=galleries,
         pictures=report_inputs.read_pictures(uses),
@@ -112,8 +120,13 @@ def assemble(
         learning=report_inputs.read_learning(params, own, facts.about.hybrid),
         agreement=agreement.both(scores, mine, page.PROFILE),
         audit=audit,
+        advice=advised.view(findings),
+        cost=cost.view(findings.costs(), standings.overall(stands, table.columns)),
+        compression=shrinking.view(compressed),
     )
-    return report, sliced, confused
+    beside = {"headline": stands, "slices": sliced, "compression": compressed}
+    tables = {f"tables/{name}": found.round(DECIMALS) for name, found in beside.items()}
+    return report, tables | {"plots/confusion": confused}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the report is made of: files of all other stages, read and checked. Used by `report`, no stage of its own."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 from pathlib import Path
@@ -26,6 +26,7 @@ def tidy(params: Params) -> None:
         store.tidy(folder, params.strategies)
     for folder in (paths.MANIFESTS, paths.SHARDS):
         store.tidy(folder, params.datasets)
+    store.tidy(paths.COMPRESSION, params.strategies)
     store.tidy(paths.DISTRACTORS, ["pretrained", *params.distract.tuned])
 
 
@@ -180,27 +181,6 @@ def read_curve(folder: Path) -> pd.DataFrame:
         if file.exists()
     ]
     return pd.concat(parts, axis=1).rename_axis("epoch").reset_index() if parts else pd.DataFrame()
-
-
-def read_hardware(strategies: Iterable[str]) -> dict[str, list[str]]:
-    """Machine -> the strategies that were made on it."""
-    found: dict[str, list[str]] = {}
-    for strategy in strategies:
-        records = store.read_json(paths.cost_metrics(strategy)).get("datasets", {}).values()
-        for machine in dict.fromkeys(machine_of(record) for record in records):
-            found.setdefault(machine, []).append(strategy)
-    return found
-
-
-def machine_of(record: Mapping[str, Any]) -> str:
-    """Of a cost record, in words."""
-    threads = record.get("threads")
-    told = [
-        record.get("processor", ""),
-        record.get("device", ""),
-        f"{threads} thread{'s' * (threads != 1)}" if threads else "",
-    ]
-    return ", ".join(filter(None, told)) or "unknown"
 
 
 def versions() -> dict[str, str]:

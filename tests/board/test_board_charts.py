@@ -7,6 +7,7 @@ import pytest
 
 from src.board import charts
 from src.board.charts import Axis
+from src.report import labels
 
 
 def rows(*places: tuple[float, float], names: str = "abcdefgh") -> pd.DataFrame:
@@ -64,12 +65,12 @@ def test_labels_hide_no_mark_and_no_other_label_and_one_without_room_is_left_out
     for mark in found.marks:
         if mark.label:
             x, y, anchor = mark.label
-            left = x if anchor == "start" else x - charts.CHARACTER * len(mark.name)
+            left = x if anchor == "start" else x - labels.CHARACTER * len(mark.name)
             boxes.append(
-                (left, y - 4 - charts.LINE / 2, left + charts.CHARACTER * len(mark.name), y - 4 + charts.LINE / 2)
+                (left, y - 4 - labels.LINE / 2, left + labels.CHARACTER * len(mark.name), y - 4 + labels.LINE / 2)
             )
     assert 0 < len(boxes) <= len(crowd)
-    assert not [pair for pair in combinations(boxes, 2) if charts.overlap(*pair)]
+    assert not [pair for pair in combinations(boxes, 2) if labels.overlap(*pair)]
     assert not [(box, m) for box in boxes for m in found.marks if box[0] < m.x < box[2] and box[1] < m.y < box[3]]
 
 
@@ -79,22 +80,6 @@ def test_the_interval_is_part_of_the_axis() -> None:
     for mark in found.marks:
         assert mark.low is not None and mark.high is not None
         assert charts.HEIGHT - charts.BOTTOM >= mark.low > mark.y > mark.high >= charts.TOP
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0339, "0.0339"),
-        (17.6, "17.6"),
-        (2048, "2048"),
-        (1_248_072, "1.25M"),
-        (85.8e6, "85.8M"),
-        (1.2e9, "1.2G"),
-        (2e4, "20k"),
-    ],
-)
-def test_numbers_are_short(value: float, text: str) -> None:
-    assert charts.short(value) == text
 
 
 def test_a_zscore_has_its_sign() -> None:

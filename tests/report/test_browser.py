@@ -60,6 +60,40 @@ def test_nothing_is_wider_than_the_window(browser: Tab, pages: dict[str, Path], 
     assert browser.value("document.documentElement.scrollWidth") <= width
 
 
+CROWDED = """
+[...document.querySelectorAll("svg.plot")].flatMap(chart => {
+  const texts = [...chart.querySelectorAll("text")];
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const boxes = texts.map(one => one.getBoundingClientRect());
+  return texts.flatMap((one, i) => texts.slice(i + 1).filter((_, j) => meet(boxes[i], boxes[i + 1 + j]))
+    .map(other => one.textContent + " on " + other.textContent));
+})
+"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_word_of_a_chart_stands_on_another(browser: Tab, pages: dict[str, Path], width: int) -> None:
+    browser.open(pages["calm"], width)
+    assert browser.value(CROWDED) == []
+
+
+def test_quality_against_cost_is_drawn_with_a_mark_a_strategy_and_its_front(
+    browser: Tab, pages: dict[str, Path]
+) -> None:
+    browser.open(pages["calm"])
+    counted = "[...document.querySelectorAll('.scatter')].map(one => one.querySelectorAll('{}').length)"
+    assert browser.value(counted.format("circle")) == [5, 5, 3 * 4]  # minutes, bytes, codecs of three strategies
+    assert browser.value(counted.format(".front"))[0] == 1
+    outside = """[...document.querySelectorAll('.scatter')].filter(chart => {
+      const frame = chart.getBoundingClientRect();
+      return [...chart.querySelectorAll('circle, .front')].some(one => {
+        const box = one.getBoundingClientRect();
+        return box.left < frame.left || box.right > frame.right || box.top < frame.top || box.bottom > frame.bottom;
+      });
+    }).length"""
+    assert browser.value(outside) == 0
+
+
 def test_hostile_labels_become_no_elements(browser: Tab, pages: dict[str, Path]) -> None:
     tags = {}
     for name, page in pages.items():

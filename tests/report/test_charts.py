@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.report.charts import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Plane, ticks
+from src.report.charts import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Plane, decades, short, ticks
 
 
 def test_the_corners_of_a_plane_are_the_ends_of_its_scales() -> None:
@@ -41,3 +41,32 @@ def test_there_are_never_more_ticks_than_asked_for_and_always_two() -> None:
         for factor in (1.0, 1.7, 3.3, 9.9):
             for most in (3, 4, 5, 8):
                 assert 1 < len(ticks(0, factor * 10.0**exponent, most)) <= most
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (240, 2200, ["500", "1000", "2000"]),
+        (0.02, 300, ["0.1", "1", "10", "100"]),  # 1, 2 and 5 would be too many
+        (12, 2500, ["100", "1000"]),
+        (600, 900, ["600", "700", "800", "900"]),  # no two of 1, 2, 5 times a power of ten: as evenly as ticks
+    ],
+)
+def test_ticks_of_a_logarithmic_scale_are_few_and_round(low: float, high: float, labels: list[str]) -> None:
+    assert [label for _, label in decades(low, high)] == labels
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0339, "0.0339"),
+        (17.6, "17.6"),
+        (2048, "2048"),
+        (1_248_072, "1.25M"),
+        (85.8e6, "85.8M"),
+        (1.2e9, "1.2G"),
+        (2e4, "20k"),
+    ],
+)
+def test_numbers_are_short(value: float, text: str) -> None:
+    assert short(value) == text

@@ -11,11 +11,16 @@ import pandas as pd
 from src import summary
 from src.published import Comparison
 from src.relation import Relation
-from src.report import learning, page
+from src.report import heats, learning, page
+from src.report.advised import Told
 from src.report.copies import Audit, Pair, Photo
+from src.report.cost import Cost, Spending
+from src.report.cost import Search as CostOfSearch
 from src.report.gallery import Case, Gallery, Ranking
 from src.report.instance import Row, Search
 from src.report.kinds import Kind, Slice
+from src.report.scatter import scatter
+from src.report.shrinking import Cell, Shrinking
 from src.standings import Lead
 
 HOSTILE = "\"'><script>alert(1)</script>"
@@ -112,12 +117,22 @@ def sections(datasets: Sequence[str], label: str) -> dict[str, Any]:
     audit = Audit(dict.fromkeys(datasets, counts), pd.DataFrame(changes, columns=columns), [pair])
     at = {"threshold": 0.75, "right": 0.5, "wrong": 0.1, "held_out": 0.02}
     row = Row("top_tuned", {"R@1": 0.5, "R@5": 0.75}, -0.125, 0.25, {"5%": at, "0.1%": dict.fromkeys(at)})
+    columns = {"gmacs": ("GMACs", "an image")}
+    spent = Spending(*[None] * 7, 1.5, 1024)  # type: ignore[arg-type]
+    search = {1000: CostOfSearch(0.5, 1.25, 4.1, True), 2000: CostOfSearch(1, 2.5, 8200, False)}
+    cell = Cell(256, 0.5, -0.25, -0.375, -0.125, True)
+    places = pd.DataFrame({"x": [0, 1], "y": [0.5, 0.6], "low": 0.4, "high": 0.7})
+    chart = scatter(f"minutes {label}", "min", places.assign(strategy="top_tuned", name=label))
+    assert chart
     return {
         "search": dict.fromkeys(datasets, Search((row,), (), None)),
         "kinds": {name: [kind] for name in datasets},
         "learning": dict.fromkeys(datasets, learning.charts({"top_tuned": curve})),
         "agreement": {"over queries": pd.DataFrame([[1.0, -0.5], [-0.5, 1.0]], ["mMP@5", "R@1"], ["mMP@5", "R@1"])},
         "audit": audit,
+        "advice": {"tagging": Told(f"tagging {label}", [f"Take {label}."], [f"{label} is left out"])},
+        "cost": Cost({"top_tuned": spent}, columns, {"top_tuned": search}, [1000, 2000], [chart]),
+        "compression": Shrinking(chart, ["top_tuned"], {"int8": {"top_tuned": cell}, label: {}}, 2),
     }
 
 
@@ -230,7 +245,7 @@ def test_cross_tuning_is_coloured_by_its_share_of_the_largest_change() -> None:
 
 
 def test_small_changes_stay_pale() -> None:
-    heat = page.Heat("top_tuned", pd.DataFrame(), page.DEEPEST)
+    heat = heats.Heat("top_tuned", pd.DataFrame(), heats.DEEPEST)
     assert [heat.depth(gain) for gain in (0.0, -0.005, 0.05, float("nan"))] == [0, 0.1, 1, 0]
 
 
@@ -296,3 +311,10 @@ def test_merged_sources_stand_in_a_table_of_their_own() -> None:
     Reader(text)
     cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", text[text.index('<section id="merged">') :])
     assert cells[:15] == [*lines[0], *lines[1], "", "mean", "50.0", "62.5", "+12.5"]
+
+
+def test_costs_and_what_fewer_bytes_lose_are_told_in_short_numbers() -> None:
+    text = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", render()))
+    assert "GMACs an image top_tuned 75.0 1.5 Minutes of tuning" in text
+    assert "0.5 / 1.25 ms 4.1 MB ≈ 1 / 2.5 ms 8.2 GB" in text
+    assert "int8 256 −25.0 ▼ −37.5 to −12.5" in text and "the table beside the page has 2 more" in text

@@ -1,6 +1,7 @@
 """The report stage on a small made-up workspace."""
 
 import base64
+import html
 import io
 import re
 import subprocess
@@ -11,10 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from report_workspace import ALL, MODEL, ROOT, build, changed_params, write_audit, write_curves
+from report_workspace import ALL, MODEL, ROOT, build, changed_params, write_audit, write_cost, write_curves
 
-from src import manifest, paths, store
+from src import advise, manifest, paths, store
+from src.advice import Budget
 from src.errors import UserError
+from src.expense import CATALOGUE
 from src.stages import report
 
 
@@ -58,6 +61,7 @@ def test_a_second_run_writes_the_same_bytes() -> None:
         "similarity.csv",
         "headline.csv",
         "slices.csv",
+        "compression.csv",
     }
 
 
@@ -236,6 +240,69 @@ def test_instance_search_is_of_datasets_whose_queries_and_gallery_are_different_
         raw["catalogue"]["sample_food"] = raw["catalogue"]["sample_food"] | {"protocols": among_themselves}
     report.main()
     assert page().count('<figure class="row">') == 1
+
+
+def section(name: str) -> str:
+    """Its text, without tags."""
+    found = re.search(rf'<section id="{name}">(.*?)</section>', page(), re.DOTALL)
+    return html.unescape(re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", found[1]))) if found else ""
+
+
+def test_the_advice_of_the_page_is_that_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    build()
+    report.main()
+    capsys.readouterr()
+    advise.main([], None, None, CATALOGUE, among=False, budget=Budget())
+    told = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith(("For ", "It costs", "The runner"))
+    ]
+    measured = [line for line in told if "nothing was measured" not in line]
+    assert [line for line in told if line not in measured] == ["For tagging nothing was measured."]  # no classifier
+    assert len(measured) >= 2 * 4
+    assert all(line in section("advice") for line in measured)
+    assert "tagging" not in section("advice").lower()
+
+
+def test_one_strategy_leaves_no_choice_and_gets_no_advice() -> None:
+    build(strategies=ALL[:1])
+    report.main()
+    assert 'id="advice"' not in page() and 'href="#advice"' not in page()
+
+
+def test_costs_stand_in_tables_and_charts_with_what_was_not_measured_marked() -> None:
+    build()
+    report.main()
+    text = section("cost")
+    assert re.search(r"top_tuned \d+\.\d 1\.5 200 791k 1\.25M 0\.0347 2048", text)
+    assert "1 / 2 ms 10 MB ≈ 100 / 200 ms 1 GB" in text
+    drawn = re.findall(r'class="plot scatter".*? aria-label="([^"]+)"', page())
+    assert [told.count("min. ") for told in drawn] == [5, 0, 0]  # cross-tuned encoders too
+    assert [told.count("bytes. ") for told in drawn] == [0, 5, 3 * 4]
+
+
+def test_costs_of_another_model_are_not_shown() -> None:
+    build(strategies=ALL[:2])
+    for name in ALL[:2]:
+        write_cost(name, ["sample_cars", "sample_food"], model="another")
+    report.main()
+    assert section("cost") == "" and "hardware" not in section("how")
+
+
+def test_what_is_stored_in_fewer_bytes_is_a_table_and_a_section() -> None:
+    build()
+    report.main()
+    table = pd.read_csv(paths.REPORT / "tables/compression.csv")
+    assert list(table) == ["strategy", "dataset", "codec", "bytes", "mMP@5", "lost", "low", "high"]
+    assert len(table) == 3 * 3 * 4 and set(table["dataset"]) == {"mean", "sample_cars", "sample_food"}
+    text = section("compression")
+    assert "int8 256 −2.0 ▼ −3.0 to −1.0 512 −2.0 ▼ −3.0 to −1.0 256" in text
+    assert "the table beside the page has 1 more" in text and ">truncated_64</th>" not in page()
+
+
+def test_encoders_used_elsewhere_alone_have_neither_costs_nor_compression() -> None:
+    build(strategies=ALL[3:])
+    report.main()
+    assert not section("cost") and not section("compression")
 
 
 def test_slices_are_a_table_and_a_section() -> None:
