@@ -16,7 +16,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 FILES = ["dvc.yaml", "data/dvc.yaml", "models/dvc.yaml"]
 # these start in about a second: no torch
-LIGHT = "sample prepare audit similarity evaluate match distract compress cost report".split()
+LIGHT = ["sample", "prepare", "audit", "similarity", "evaluate", "match", "distract", "compress", "cost", "report"]
 NO_CODE = {"src/__init__.py", "src/stages/__init__.py"}
 SELF_DECLARED = {"chosen": {"model", "models"}}  # Params.chosen reads two keys
 

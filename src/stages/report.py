@@ -124,7 +124,7 @@ def assemble(
         cost=cost.view(findings.costs(), standings.overall(stands, table.columns)),
         compression=shrinking.view(compressed),
     )
-    beside = {"headline": stands, "slices": sliced, "compression": compressed}
+    beside = {"headline": stands, "slices": sliced, "compression": compressed, "audit": audit.changes}
     tables = {f"tables/{name}": found.round(DECIMALS) for name, found in beside.items()}
     return report, tables | {"plots/confusion": confused}
 
