@@ -23,9 +23,9 @@ from src.summary import percent, points
 
 # field of Expense and Budget -> in words, and what it is
 COSTS = {
-    "minutes": ("{:,.3g} min of tuning", "how long tuning takes"),
-    "milliseconds": ("{:,.3g} ms an answer", "how long an answer takes"),
-    "bytes": ("{:,.0f} bytes a vector", "how many bytes a vector takes"),
+    "minutes": ("{} min of tuning", "how long tuning takes"),
+    "milliseconds": ("{} ms an answer", "how long an answer takes"),
+    "bytes": ("{} bytes a vector", "how many bytes a vector takes"),
 }
 FIFTH = 0.8  # as much or less of something costs less: timings differ by some per cent from run to run
 
@@ -93,7 +93,7 @@ def objection(one: Candidate, budget: Budget) -> str:
         if most is not None and value is None:
             return f"{unknown}, which was not measured"
         if most is not None and value > most:
-            return f"{words.format(value)}, where {most:,g} is allowed"
+            return f"{words.format(amount(value))}, where {amount(most)} is allowed"
     return licences.warning(one.licence) if budget.commercial else ""
 
 
@@ -139,10 +139,19 @@ def gap(test: Difference, unsure: str = "") -> str:
     return f"{size} points {unsure}: no difference shown {sure}" if unsure else f"{size} points {sure}"
 
 
+def amount(value: float) -> str:
+    """As many digits as a cost is worth.
+
+    >>> amount(0.03991), amount(7.25), amount(12345.6)
+    ('0.0399', '7.25', '12,346')
+    """
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def costs(one: Candidate) -> str:
     """What is known of its costs, and its licence."""
     spent = {words: getattr(one.expense, key) for key, (words, _) in COSTS.items()}
-    told = [words.format(value) for words, value in spent.items() if value is not None]
+    told = [words.format(amount(value)) for words, value in spent.items() if value is not None]
     told += [] if one.expense.price is None else [f"{one.expense.price:,.4g} for embedding a million images"]
     licence = licences.warning(one.licence) or f"licence {one.licence}"
     return ", ".join([*(told or ["what nobody measured"]), licence])

@@ -21,12 +21,12 @@ def of(costs: Mapping[str, Any], strategy: str, catalogue: int = CATALOGUE) -> E
     """Of a strategy as reports name it ('cross_tuned.top_tuned'), from strategy -> metrics/cost/<strategy>.json.
 
     Cross-tuned encoders are those of their method: one tuning, on the source or on all that it merges. A photo is
-    embedded as fast as by the backbone: a head adds next to nothing. Of searches, 99 of 100 are as fast, in the
-    smallest catalogue on record with so many images.
+    embedded as fast as by the backbone: a head adds next to nothing. Of searches the median counts, which
+    a busy machine moves least, in the smallest catalogue on record with so many images.
     """
     base, source = encoder(strategy)
     own, embedding = costs.get(base, {}), costs.get("pretrained", {}).get("embedding", {})
-    rate, search = embedding.get("images_per_second"), slowest(own.get("search", {}), catalogue)
+    rate, search = embedding.get("images_per_second"), one_search(own.get("search", {}), catalogue)
     return Expense(
         minutes=merged_minutes(costs, base, source) if source else minutes(own, base),
         milliseconds=1000 / rate + search if rate and search is not None else None,
@@ -54,8 +54,8 @@ def merged_minutes(costs: Mapping[str, Any], method: str, source: str) -> float 
     return found["seconds"] / 60 if found else None
 
 
-def slowest(search: Mapping[str, Any], catalogue: int) -> float | None:
-    """Milliseconds that 99 of 100 searches do not exceed; None where no catalogue on record is that large."""
+def one_search(search: Mapping[str, Any], catalogue: int) -> float | None:
+    """Milliseconds of a search, the median of all; None where no catalogue on record is that large."""
     known = search.get("measured", {}) | search.get("extrapolated", {})
     sizes = [size for size in map(int, known) if size >= catalogue]
-    return known[str(min(sizes))]["p99_ms"] if sizes else None
+    return known[str(min(sizes))]["p50_ms"] if sizes else None

@@ -18,7 +18,7 @@ Vectors = NDArray[np.float32]
 MEASURED = (1_000, 10_000, 100_000)  # vectors in the catalogue
 EXTRAPOLATED = (1_000_000, 10_000_000)
 FITS = 2**30  # bytes of vectors; a larger catalogue is extrapolated
-SEARCHES, WARM_UP = 100, 5
+SEARCHES, WARM_UP = 200, 5
 FOUND = 10  # neighbours asked for
 
 
