@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,7 +25,7 @@ class Experiment:
     params: Mapping[str, Any]  # params.yaml as it was
     metrics: Mapping[str, Any]  # strategy -> metrics/<strategy>.json
     costs: Mapping[str, Any]  # strategy -> metrics/cost/<strategy>.json, where there is one
-    inputs: str  # a key of the code and the photos that it began with
+    given: Mapping[str, str]  # code and photos that it began with: path -> hash
     manifests: Mapping[str, str]  # dataset -> hash of its manifest
 
     @property
@@ -48,13 +48,17 @@ class Experiment:
         """Dataset -> its protocols, the headline one first."""
         return {dataset: list(self.params["catalogue"][dataset]["protocols"]) for dataset in self.params["datasets"]}
 
+    def inputs(self, paths: Iterable[str]) -> str:
+        """A key of some of what it began with."""
+        return store.fingerprint({path: self.given[path] for path in sorted(paths)})[:7]
+
     @cached_property
     def settings(self) -> dict[str, str]:
         """All that must be equal for two to be repetitions, dotted: of the tables, only the entries that are used."""
         used = {key: value for key, value in self.params.items() if key not in IDLE | {"models", "catalogue"}}
         used["chosen"] = self.entry
         used["protocols"] = {dataset: self.params["catalogue"][dataset] for dataset in self.params["datasets"]}
-        return flat(used) | {"inputs": self.inputs}
+        return flat(used) | {"inputs": self.inputs(self.given)}
 
 
 def show(*options: str) -> list[dict[str, Any]]:
@@ -94,7 +98,7 @@ def read(name: str, data: Mapping[str, Any]) -> Experiment | None:
         return None
     outs = data.get("outs") or {}
     manifests = {each: outs.get(f"data/manifests/{each}", {}).get("hash") or "" for each in params["datasets"]}
-    return Experiment(name, params, metrics, of_model(data, params, "metrics/cost"), inputs(data), manifests)
+    return Experiment(name, params, metrics, of_model(data, params, "metrics/cost"), given(data), manifests)
 
 
 def of_model(data: Mapping[str, Any], params: Mapping[str, Any], folder: str) -> dict[str, Any]:
@@ -113,13 +117,12 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return leaves
 
 
-def inputs(data: Mapping[str, Any]) -> str:
-    """A key of the code and the photos that a run began with: the dependencies that no stage makes."""
+def given(data: Mapping[str, Any]) -> dict[str, str]:
+    """The code and the photos that a run began with: the dependencies that no stage makes, and their hashes."""
     made = list(data.get("outs") or {})
-    given = {
+    return {
         dep: about["hash"] for dep, about in (data.get("deps") or {}).items() if not any(over(dep, o) for o in made)
     }
-    return store.fingerprint(given)[:7]
 
 
 def over(one: str, other: str) -> bool:

@@ -1,6 +1,6 @@
 """Floor 2. Experiments as one table: what each model reaches by each strategy, how sure that is, and what it costs."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -31,21 +31,27 @@ def table(found: Sequence[Experiment], measure: Measure) -> pd.DataFrame:
     of the same entry. Costs as `expense` has them; dimension, parameters and gmacs are the backbone's, memory_mb is the
     highest peak of tuning (of `pretrained`: embedding).
     """
-    rows: list[dict[str, Any]] = []
-    for key, runs in grouped(found, benchmark).items():
-        entries = grouped(runs, lambda run: store.fingerprint(settings(run))).values()
-        distinct = list(grouped(list(entries), scored).values())
-        firsts = [settings(same[0][0]) for same in distinct]
-        varied = [key for key in differing(firsts) if all(key in first for first in firsts)]
-        for same in distinct:
-            names = " ".join(run.name for entry in same for run in entry)
-            about = {"benchmark": key[:7], **describe(same[0], varied), "experiments": names}
-            rows += [about | facts(same[0], measure) | row for row in strategies(same[0])]
+    groups = grouped(found, benchmark).items()
+    rows = [row for key, runs in groups for row in rows_of(key, runs, measure)]
     datasets = dict.fromkeys(name for run in found for name in run.protocols)
     made = pd.DataFrame(rows, columns=[*COLUMNS, *map(cell, datasets)]).astype(dict.fromkeys(COUNTS, "Int64"))
     order = made.groupby("benchmark", sort=False).ngroup()
     ranked = made.assign(order=order).sort_values(["order", summary.HEADLINE], ascending=[True, False], kind="stable")
     return ranked.drop(columns="order").reset_index(drop=True)
+
+
+def rows_of(key: str, runs: Sequence[Experiment], measure: Measure) -> Iterator[dict[str, Any]]:
+    """The rows of one benchmark, as dicts of columns."""
+    shared = set.intersection(*(set(run.given) for run in runs))  # a strategy that some lack brings code of its own
+    entries = grouped(runs, lambda run: store.fingerprint(settings(run, shared))).values()
+    distinct = list(grouped(list(entries), scored).values())
+    firsts = [settings(same[0][0], shared) for same in distinct]
+    varied = [name for name in differing(firsts) if all(name in first for first in firsts)]
+    for same, own in zip(distinct, firsts, strict=True):
+        about = {"benchmark": key[:7], "model": same[0][0].model}
+        about["variant"] = ", ".join(f"{name} {own[name]}" for name in varied)
+        about["experiments"] = " ".join(run.name for entry in same for run in entry)
+        yield from (about | facts(same[0], measure) | row for row in strategies(same[0]))
 
 
 def cell(dataset: str) -> str:
@@ -68,21 +74,18 @@ def benchmark(run: Experiment) -> str:
     return store.fingerprint(list(played), played, dict(run.manifests), versions)
 
 
-def settings(run: Experiment) -> dict[str, str]:
-    """All that must be equal for two to be one entry: which strategies were run changes none of them."""
-    return {key: value for key, value in run.settings.items() if key != "strategies"}
+def settings(run: Experiment, shared: Collection[str]) -> dict[str, str]:
+    """All that must be equal for two to be one entry: which strategies were run changes none of them.
+
+    Of the code and the photos only what all runs of a benchmark have, `shared`, can be compared.
+    """
+    return {key: value for key, value in run.settings.items() if key != "strategies"} | {"inputs": run.inputs(shared)}
 
 
 def scored(entry: Sequence[Experiment]) -> str:
     """A key of the model and all its scores."""
     keys = ("strategy", "seeds", *map(cell, entry[0].protocols))
     return store.fingerprint(entry[0].model, [[row[key] for key in keys] for row in strategies(entry)])
-
-
-def describe(entry: Sequence[Experiment], varied: Sequence[str]) -> dict[str, str]:
-    """The columns that say what this is."""
-    own = settings(entry[0])
-    return {"model": entry[0].model, "variant": ", ".join(f"{key} {own[key]}" for key in varied)}
 
 
 def facts(entry: Sequence[Experiment], measure: Measure) -> dict[str, Any]:

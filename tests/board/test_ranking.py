@@ -70,6 +70,12 @@ def test_variants_with_the_same_scores_are_one_row() -> None:
     assert found["variant"].str.startswith("inputs ").all()
 
 
+def test_code_of_a_strategy_that_others_did_not_run_tells_no_variant() -> None:
+    more = add(experiment("more", 0, 0.4, **of("clip")), "pretrained", 0.1, 0.1)
+    more["data"]["deps"]["src/stages/cross_tune.py"] = {"hash": "e"}
+    assert set(table(experiment("main", 0, 0.2), more)["variant"]) == {""}
+
+
 def test_a_setting_that_not_all_had_yet_tells_no_variant() -> None:
     old = experiment("old", 0, 0.4, code="d", top_tune={"lr": 0.1})
     assert table(experiment("main", 0, 0.2), old)["variant"].str.fullmatch(r'inputs "?\w{7}"?').all()
