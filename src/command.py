@@ -25,11 +25,15 @@ def run(main: Callable[..., None], network: bool = False) -> None:
 
 
 def guard(main: Callable[..., None], **arguments: object) -> None:
-    """Call `main`; turn a UserError into one line on stderr and exit code 1."""
+    """Call `main`; turn a UserError into one line on stderr and exit code 1. A reader who has seen enough ends it."""
     try:
         main(**arguments)
+        sys.stdout.flush()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:  # `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        sys.exit(141)
     except KeyboardInterrupt:
         print("interrupted; finished work is kept, run the same command again to go on", file=sys.stderr)
         sys.exit(130)

@@ -15,6 +15,7 @@ SHOW = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--no-pager"]
 DONE = {"state": "success"}  # of an experiment's executor; one that was pulled has none
 # params that change no cell, and the seed itself
 IDLE = {"seed", "runtime", "report", "published", "suites", "compress", "distract"}
+BEGUN_WITH = ("src/", "data/raw/", "models/sample/checkpoints")  # all else that is read, a stage has made
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,13 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def given(data: Mapping[str, Any]) -> dict[str, str]:
-    """The code and the photos that a run began with: the dependencies that no stage makes, and their hashes."""
-    made = list(data.get("outs") or {})
-    return {
-        dep: about["hash"] for dep, about in (data.get("deps") or {}).items() if not any(over(dep, o) for o in made)
-    }
+    """The code and the photos that a run began with, and their hashes; what DVC has no hash of is left out.
+
+    That is a dependency whose last stage in dvc.yaml did not run.
+    """
+    made, deps = list(data.get("outs") or {}), data.get("deps") or {}
+    begun = [dep for dep in deps if dep.startswith(BEGUN_WITH) and not any(over(dep, out) for out in made)]
+    return {dep: deps[dep]["hash"] for dep in begun if deps[dep]["hash"]}
 
 
 def over(one: str, other: str) -> bool:

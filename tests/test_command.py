@@ -1,6 +1,8 @@
 """How modules become commands."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -39,6 +41,16 @@ def test_ctrl_c_leaves_without_a_traceback(capsys: pytest.CaptureFixture[str]) -
         command.guard(interrupted)
     assert caught.value.code == 130
     assert "again" in capsys.readouterr().err
+
+
+def test_a_reader_who_has_seen_enough_ends_it_quietly() -> None:
+    code = "from src import command; command.guard(lambda: [print('line', n) for n in range(100_000)])"
+    writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert writer.stdout and writer.stderr
+    assert writer.stdout.readline() == "line 0\n"
+    writer.stdout.close()
+    assert writer.stderr.read() == ""
+    assert writer.wait() == 141
 
 
 @pytest.mark.parametrize(("network", "offline"), [(True, None), (False, "1")])

@@ -56,3 +56,13 @@ def test_a_failure_of_dvc_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(UserError, match="`dvc exp show` failed: ERROR: you are not inside of a DVC repository"):
         experiments.show()
+
+
+def test_code_and_photos_are_what_a_run_began_with_as_far_as_dvc_has_their_hashes() -> None:
+    one = experiment("main", 0, 0.2)
+    made = {"data/manifests/cars": "m", "metrics/cost": "c", "data/raw/sample_food": "s"}
+    one["data"]["deps"] |= {path: {"hash": key} for path, key in made.items()}
+    one["data"]["deps"] |= {"data/raw/cars": {"hash": "r"}, "src/stages/never_run.py": {"hash": None}}
+    one["data"]["outs"] |= {"data/raw/sample_food": {"hash": "s"}}
+    (found,) = experiments.finished(shown(one))
+    assert found.given == {"src/tuning": "c", "data/raw/cars": "r"}
