@@ -14,7 +14,7 @@ from src.errors import UserError
 SHOW = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--no-pager"]
 DONE = {"state": "success"}  # of an experiment's executor; one that was pulled has none
 # params that change no cell, and the seed itself
-IDLE = {"seed", "runtime", "report", "published", "suites", "compress", "distract"}
+IDLE = {"seed", "runtime", "report", "published", "suites", "compress", "cost", "distract"}
 BEGUN_WITH = ("src/", "data/raw/", "models/sample/checkpoints")  # all else that is read, a stage has made
 
 

@@ -15,8 +15,6 @@ from src import indexes
 
 Vectors = NDArray[np.float32]
 
-MEASURED = (1_000, 10_000, 100_000)  # vectors in the catalogue
-EXTRAPOLATED = (1_000_000, 10_000_000)
 FITS = 2**30  # bytes of vectors; a larger catalogue is extrapolated
 SEARCHES, WARM_UP = 200, 5
 FOUND = 10  # neighbours asked for
@@ -38,13 +36,16 @@ class Latency:
         return {name: float(f"{value:.3g}") for name, value in numbers.items()}
 
 
-def measure(dim: int, sizes: Sequence[int] = MEASURED, beyond: Sequence[int] = EXTRAPOLATED) -> list[Latency]:
-    """Searches among so many vectors of `dim` numbers, measured for `sizes` that fit, else extrapolated."""
-    fit = [size for size in sizes if 4 * dim * size <= FITS]
-    assert fit, (dim, sizes)
-    catalogue = draw(max(fit), dim, seed=0)
+def measure(dim: int, sizes: Sequence[int], beyond: Sequence[int]) -> list[Latency]:
+    """Searches among so many vectors of `dim` numbers, fewest first: measured for `sizes` that fit, else extrapolated.
+
+    Where none fits, the largest catalogue that does is measured.
+    """
+    largest = FITS // (4 * dim)
+    fit = [size for size in sorted(sizes) if size <= largest] or [largest]
+    catalogue = draw(fit[-1], dim, seed=0)
     found = [timed(catalogue[:size]) for size in fit]
-    return found + [extrapolate(found[-1], size) for size in (*sizes[len(fit) :], *beyond)]
+    return found + [extrapolate(found[-1], size) for size in sorted({*sizes, *beyond} - {*fit})]
 
 
 def draw(count: int, dim: int, seed: int) -> Vectors:

@@ -60,6 +60,13 @@ class CompressParams(Record):
     parts: list[Positive]  # of a vector, a byte each, in product quantisation
 
 
+class CostParams(Record):
+    """Sizes of a catalogue, in images, of which a search is timed or told in proportion."""
+
+    measured: Annotated[list[Positive], Field(min_length=1)]
+    extrapolated: list[Positive]
+
+
 class ReportParams(Record):
     """What the page shows."""
 
@@ -103,6 +110,7 @@ class Params(Record):
     retrieve: RetrieveParams
     distract: DistractParams
     compress: CompressParams
+    cost: CostParams
     report: ReportParams
     runtime: RuntimeParams = RuntimeParams()
     models: dict[Slug, AnyModel]

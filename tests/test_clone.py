@@ -37,6 +37,7 @@ SMALL = {
         "messiness": 0.5,
         "size": 96,
     },
+    "cost": {"measured": [1000], "extrapolated": []},
 }
 TUNED = ("top_tune", "fine_tune", "hybrid_tune", "merged_tune", "interpolate", "cross_tune")
 

@@ -20,6 +20,8 @@ def test_what_does_not_fit_into_memory_is_not_measured(monkeypatch: pytest.Monke
     monkeypatch.setattr(latency, "FITS", 4 * 8 * 100)
     found = latency.measure(8, sizes=(100, 101), beyond=(1000,))
     assert [(one.size, one.measured) for one in found] == [(100, True), (101, False), (1000, False)]
+    found = latency.measure(8, sizes=(1000, 200), beyond=())
+    assert [(one.size, one.measured) for one in found] == [(100, True), (200, False), (1000, False)]
 
 
 def test_half_of_the_searches_are_as_fast_as_p50_and_all_but_one_in_a_hundred_as_p99(

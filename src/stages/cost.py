@@ -38,7 +38,7 @@ def own(strategy: str, params: Params) -> dict[str, Any]:
     if isinstance(params.chosen, ServiceModel) and params.chosen.price is not None and strategy == "pretrained":
         made["price_per_million_images"] = 1000 * params.chosen.price
     encoder = costs.encoder(sidecars, strategy in HEADS)
-    found = latency.measure(encoder["dimension"])
+    found = latency.measure(encoder["dimension"], params.cost.measured, params.cost.extrapolated)
     kind = "embedding" if strategy == "pretrained" else "tuning"
     return {kind: made, "encoder": encoder, "search": costs.search(found, runtime.processor()), "datasets": records}
 
