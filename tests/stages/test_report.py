@@ -61,6 +61,7 @@ def test_a_second_run_writes_the_same_bytes() -> None:
         "similarity.csv",
         "headline.csv",
         "slices.csv",
+        "audit.csv",
         "compression.csv",
     }
 
