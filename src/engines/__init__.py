@@ -19,9 +19,6 @@ from src.registry import lookup
 
 # named, not imported: a missing package must not matter
 ENGINES = {"torch": "src.engines.pytorch", "openvino": "src.engines.openvino"}
-    "torch": "src.engines.pytorch",
-    "openvino": "src.engines.openvino",
-}  # named, not imported: the latter is heavy
 
 
 @dataclass(frozen=True)
