@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from src import device as devices
-from src import images, store
+from src import engines, images, store
 from src.backbones import PACKAGES, Backbone
+from src.engines import Engine
 from src.errors import UserError
-from src.images import Pixels, Preprocessing, Rows, Shards
+from src.images import Preprocessing, Rows, Shards
 from src.params import RuntimeParams
 from src.progress import bar, duration
 from src.runtime import workers
@@ -27,8 +28,8 @@ from src.runtime import workers
 Embeddings = NDArray[np.float32]
 
 CHUNK = 2048  # images, about: what an interruption costs at most
-TRIED = 4  # images by which the time is estimated
-LONG = 30.0  # seconds of work from which the estimate is worth a line
+KNOWN = 10.0  # seconds of work after which its rate is known
+LONG = 60.0  # seconds of work, in all, from which that is worth a line
 
 
 @dataclass
@@ -61,25 +62,16 @@ def normalise(pixels: Tensor, how: Preprocessing) -> Tensor:
     return pixels.float().sub_(mean).div_(std).permute(0, 3, 1, 2)
 
 
-def encode(
-    network: nn.Module,
-    batches: Iterable[Pixels],
-    how: Preprocessing,
-    precision: str,
-    device: torch.device | str,
-    done: Callable[[int], None] = lambda count: None,
-) -> Embeddings:
-    """Batches of uint8 [B, H, W, 3] through the network: float32 [N, D], as long as the network makes them.
+class Eyes(nn.Module):
+    """A network with its normalisation in front: uint8 [B, H, W, 3] -> float32 [B, D], as long as it makes them."""
 
-    `done` hears after each batch how many images it had.
-    """
-    vectors = []
-    with torch.inference_mode(), torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
-        for pixels in batches:
-            found = network(normalise(torch.from_numpy(pixels).to(device), how))
-            vectors.append(found.float().cpu().numpy())
-            done(len(pixels))
-    return np.concatenate(vectors)
+    def __init__(self, network: nn.Module, how: Preprocessing) -> None:
+        super().__init__()
+        self.network, self.how = network, how
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Through both."""
+        return self.network(normalise(pixels, self.how))
 
 
 def unit(vectors: Embeddings, rows: Rows, title: str) -> Embeddings:
@@ -103,34 +95,30 @@ def embed_rows(
     title: str,
     scratch: Path | None = None,
     meter: Meter | None = None,
+    engine: str = "torch",
+    rows: Rows | None = None,
 ) -> Embeddings:
-    """Every image of the shards: [N, D] of length 1. Byte-equal images are embedded once and get equal vectors.
+    """Every image of the shards, or those of `rows`: [N, D] of length 1. Byte-equal images get equal vectors.
 
     With a scratch folder every finished chunk is kept there, and one that is there already is not embedded again.
     The folder's name must say all that the vectors depend on.
     """
-    device, size = devices.choose(runtime), runtime.batch_size
-    network, how = backbone.network.to(device).eval(), backbone.preprocessing
-    distinct, place = shards.unique(np.arange(len(shards)))
-    chunks = spans(len(distinct), size)
-    files = {chunk: scratch / f"{chunk.start:09d}-{chunk.stop:09d}.npy" for chunk in chunks} if scratch else {}
-    kept = {chunk for chunk, file in files.items() if file.exists()}
-    left = np.concatenate([distinct[:0], *(distinct[chunk] for chunk in chunks if chunk not in kept)])
-    stream = images.batches(shards, left, how, size, workers(runtime))
-
-    def run(rows: Rows) -> Embeddings:
-        return encode(network, images.batches(shards, rows, how, TRIED, workers(runtime)), how, precision, device)
-
-    if len(left) > 16 * TRIED and (seconds := estimate(run, left)) > LONG:
-        print(f"{title}: {len(left):,} images, about {duration(seconds)} here", file=sys.stderr)
-    embeddings = np.empty((len(shards), backbone.config["dim"]), np.float32)
-    with watched(len(left), title, meter or Meter()) as done:
+    device, how = devices.choose(runtime), backbone.preprocessing
+    eyes = Eyes(backbone.network.to(device).eval(), how)
+    distinct, place = shards.unique(np.arange(len(shards)) if rows is None else rows)
+    embeddings = np.empty((len(place), backbone.config["dim"]), np.float32)
+    with engines.opened(engine, eyes, how.size, precision, device, runtime) as running, ExitStack() as stack:
+        chunks = spans(len(distinct), running.batch)
+        files = {chunk: scratch / f"{chunk.start:09d}-{chunk.stop:09d}.npy" for chunk in chunks} if scratch else {}
+        kept = {chunk for chunk, file in files.items() if file.exists()}
+        left = {chunk: sliced(distinct[chunk], running.batch) for chunk in chunks if chunk not in kept}
+        stream = stack.enter_context(encoded(running, shards, how, chain(*left.values()), workers(runtime)))
+        done = stack.enter_context(watched(sum(map(len, left)), title, meter or Meter()))
         for chunk in chunks:
             if chunk in kept:
                 vectors = store.read_array(files[chunk])
             else:
-                batches = islice(stream, -(-len(chunk) // size))
-                vectors = unit(encode(network, batches, how, precision, device, done), distinct[chunk], title)
+                vectors = unit(gathered(islice(stream, len(left[chunk])), done), distinct[chunk], title)
                 if scratch:
                     store.write_array(files[chunk], vectors)
             here = (place >= chunk.start) & (place < chunk.stop)
@@ -138,12 +126,35 @@ def embed_rows(
     return embeddings
 
 
-def estimate(run: Callable[[Rows], Embeddings], rows: Rows) -> float:
-    """Seconds that `run` will take for all of `rows`, by a few of them, tried after one that warms up."""
-    run(rows[:1])
-    start = perf_counter()
-    run(rows[:TRIED])
-    return (perf_counter() - start) / TRIED * len(rows)
+def encoded(
+    engine: Engine, shards: Shards, how: Preprocessing, parts: Iterable[Rows], workers: int
+) -> AbstractContextManager[Iterator[Embeddings]]:
+    """The vectors of each part, in order: threads take a part each from bytes to vectors.
+
+    So no core waits for another, be it decoding or multiplying. A part is a batch or less.
+    """
+
+    def encode(rows: Rows) -> Embeddings:
+        pixels = np.stack([images.preprocess(images.decode(shards[row]), how) for row in rows.tolist()])
+        filled = np.resize(pixels, (engine.batch, *pixels.shape[1:]))  # with the same images again
+        return engine.run(filled)[: len(rows)]
+
+    pool = max(engine.at_once, workers)
+    return closing(images.in_order(encode, parts, pool, 2 * pool))
+
+
+def gathered(parts: Iterable[Embeddings], done: Callable[[int], None]) -> Embeddings:
+    """All parts as one; `done` hears after each how many images it had."""
+    vectors = []
+    for part in parts:
+        vectors.append(part)
+        done(len(part))
+    return np.concatenate(vectors)
+
+
+def sliced(rows: Rows, size: int) -> list[Rows]:
+    """The rows in parts of `size`; the last may be shorter."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def spans(count: int, batch_size: int) -> list[range]:
@@ -158,28 +169,36 @@ def spans(count: int, batch_size: int) -> list[range]:
 
 @contextmanager
 def watched(total: int, title: str, meter: Meter) -> Iterator[Callable[[int], None]]:
-    """Progress of `total` images: gives the function to call with the number of images just done; keeps the meter."""
-    start = perf_counter()
+    """Progress of `total` images: gives the function to call with the number of images just done; keeps the meter.
+
+    Once the rate is known, a line says how long it will take, if that is long.
+    """
+    start, told = perf_counter(), False
     with bar(total, title) as progress:
 
         def done(count: int) -> None:
+            nonlocal told
             progress.update(count)
             meter.images += count
             meter.seconds = perf_counter() - start
+            if not told and meter.seconds > KNOWN:
+                told, seconds = True, total / meter.rate
+                if seconds > LONG:
+                    print(f"{title}: {total:,} images, about {duration(seconds)} here", file=sys.stderr)
 
         yield done
 
 
-def provenance(backbone: Backbone, precision: str) -> dict[str, Any]:
+def provenance(backbone: Backbone, precision: str, engine: str = "torch") -> dict[str, Any]:
     """What a sidecar says about how vectors came about, besides strategy, manifest and encoder."""
     config = backbone.config
-    packages = ["torch", "pillow", "numpy", *PACKAGES[config["library"]]]
+    packages = {"torch": None, engine: None, "pillow": None, "numpy": None} | dict.fromkeys(PACKAGES[config["library"]])
     return {
         "model": config["model"],
         "parameters": config["parameters"],  # of the backbone
         "gmacs": config["gmacs"],  # of the backbone, an image
         "precision": precision,
-        "engine": "torch",
+        "engine": engine,
         "preprocessing": config["preprocessing"],
         "versions": {name: version(name) for name in packages},
     }

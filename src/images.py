@@ -5,7 +5,7 @@ import os
 import tarfile
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -214,11 +214,6 @@ class Shards:
         return rows[first[order]], rank[place]
 
 
-def batches(shards: Shards, rows: Rows, how: Preprocessing, batch_size: int, workers: int) -> Iterator[Pixels]:
-    """The images of `rows`, in order, as uint8 [B, size, size, 3]; threads decode ahead (Pillow frees the GIL)."""
-    return ahead(lambda row: preprocess(decode(shards[row]), how), rows, batch_size, workers)
-
-
 def ahead(load: Callable[[int], Pixels], rows: Rows, batch_size: int, workers: int) -> Iterator[Pixels]:
     """Stacks of `load(row)` in order, at most two batches ahead of whoever consumes them."""
     loaded = in_order(load, rows.tolist(), workers, 2 * batch_size)
@@ -226,7 +221,7 @@ def ahead(load: Callable[[int], Pixels], rows: Rows, batch_size: int, workers: i
         yield np.stack(batch)
 
 
-def in_order(work: Callable[[S], T], items: Iterable[S], workers: int, waiting: int) -> Iterator[T]:
+def in_order(work: Callable[[S], T], items: Iterable[S], workers: int, waiting: int) -> Generator[T, None, None]:
     """`work` of each item, in order, done by threads; at most `waiting` results are under way or not yet consumed."""
     jobs: deque[Future[T]] = deque()
     with ThreadPoolExecutor(max(workers, 1)) as pool:

@@ -35,9 +35,10 @@ class PrepareParams(Record):
 
 
 class ExtractParams(Record):
-    """Arithmetic of the frozen backbone."""
+    """Arithmetic of a network that embeds."""
 
-    precision: Literal["fp32", "bf16"]
+    precision: Literal["fp32", "bf16", "auto"]
+    engine: Literal["torch", "openvino"] = "torch"
 
 
 class RetrieveParams(Record):

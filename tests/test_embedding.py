@@ -10,6 +10,7 @@ from torch import nn
 from src import embedding, images
 from src.backbones import Backbone
 from src.backbones import timm as library
+from src.engines import Engine
 from src.errors import UserError
 from src.images import Preprocessing, Shards
 from src.params import RuntimeParams
@@ -175,40 +176,49 @@ def test_with_every_chunk_kept_nothing_is_embedded_again(several: Shards, tmp_pa
     assert meter.record() == {"images": 0, "seconds": 0.0, "images_per_second": None}
 
 
-class Announced(Exception):
-    """Stands in for the first batch of the real work."""
-
-
-def test_long_work_says_how_long_before_it_starts_and_short_work_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_long_work_says_how_long_once_its_rate_is_known_and_short_work_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    blobs: list[bytes | int] = [picture(red, 0, 0) for red in range(100)]
-    shards = packed(tmp_path / "shards", blobs)
-
-    def first_batch(*_: object) -> None:
-        raise Announced
-
-    monkeypatch.setattr(embedding, "watched", first_batch)
-    for seconds, line in ((24, "t: 100 images, about 10 min here\n"), (1, "")):
-        clock = iter((0.0, seconds))
-        monkeypatch.setattr(embedding, "perf_counter", lambda clock=clock: next(clock))
-        with pytest.raises(Announced):
-            embedding.embed_rows(backbone(Means(), 3), shards, "fp32", runtime(), "t")
+    for clock, line in (((0, 8, 12, 14), "t: 100 images, about 2 min here\n"), ((0, 8, 12, 12.5), "")):
+        ticks = iter(map(float, clock))
+        monkeypatch.setattr(embedding, "perf_counter", lambda ticks=ticks: next(ticks))
+        with embedding.watched(100, "t", embedding.Meter()) as done:
+            for _ in clock[1:]:
+                done(5 if line else 40)
         assert capsys.readouterr().err == line
 
 
-def test_the_estimate_is_by_the_image_and_does_not_count_the_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[int] = []
-    clock = [0.0]
+def test_a_batch_that_is_not_full_is_filled_up_with_its_own_images(several: Shards) -> None:
+    seen = []
 
-    def run(rows: np.ndarray) -> np.ndarray:
-        calls.append(len(rows))
-        clock[0] += 60.0 if len(calls) == 1 else 2.0
-        return np.zeros((len(rows), 1), np.float32)
+    def run(pixels: np.ndarray) -> np.ndarray:
+        seen.append(pixels.copy())
+        return pixels.mean((1, 2)).astype(np.float32)
 
-    monkeypatch.setattr(embedding, "perf_counter", lambda: clock[0])
-    assert embedding.estimate(run, np.arange(1000)) == 500.0
-    assert calls == [1, embedding.TRIED]
+    with embedding.encoded(Engine(run, batch=4, at_once=1), several, HOW, [np.array([3, 0])], workers=1) as found:
+        (vectors,) = found
+    assert [len(pixels) for pixels in seen] == [4]
+    assert np.array_equal(seen[0][2:], seen[0][:2])
+    assert vectors.shape == (2, 3)
+
+
+@pytest.mark.parametrize("count", [1, 5, 7])
+def test_vectors_do_not_depend_on_how_many_images_there_are_nor_on_the_threads(count: int, several: Shards) -> None:
+    torch.manual_seed(0)
+    made = backbone(library.build({"architecture": "test_vit", "build": {"img_size": 32}}), 64)
+    whole = embedding.embed_rows(made, several, "fp32", runtime(3), "t")
+    busy = RuntimeParams(device="cpu", threads=3, workers=4, batch_size=3)
+    some = embedding.embed_rows(made, several, "fp32", busy, "t", rows=np.arange(count))
+    assert some.tobytes() == whole[:count].tobytes()
+
+
+def test_chosen_rows_come_in_their_order_and_twice_where_asked_twice(several: Shards) -> None:
+    whole = embedding.embed_rows(backbone(Means(), 3), several, "fp32", runtime(), "t")
+    rows = np.array([6, 0, 6, 5])
+    network = Means()
+    found = embedding.embed_rows(backbone(network, 3), several, "fp32", runtime(1), "t", rows=rows)
+    np.testing.assert_allclose(found, whole[rows], atol=1e-6)
+    assert network.seen == 3
 
 
 def test_the_sidecar_says_how_vectors_came_about() -> None:

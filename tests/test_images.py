@@ -273,8 +273,9 @@ def test_no_images_make_empty_shards(tmp_path: Path) -> None:
 def test_batches_come_in_order_and_whole(tmp_path: Path) -> None:
     data = [saved(Image.new("RGB", (9, 5), (row, 0, 0))) for row in range(11)]
     images.write_shards(tmp_path, data)
-    rows = np.array([10, 3, 3, 0, 7])
-    parts = list(images.batches(images.Shards(tmp_path), rows, Preprocessing(4, MEAN, STD), batch_size=2, workers=3))
+    rows, how, shards = np.array([10, 3, 3, 0, 7]), Preprocessing(4, MEAN, STD), images.Shards(tmp_path)
+    load = lambda row: images.preprocess(images.decode(shards[row]), how)  # noqa: E731
+    parts = list(images.ahead(load, rows, batch_size=2, workers=3))
     assert [part.shape for part in parts] == [(2, 4, 4, 3), (2, 4, 4, 3), (1, 4, 4, 3)]
     assert np.concatenate(parts)[:, 0, 0, 0].tolist() == rows.tolist()
 

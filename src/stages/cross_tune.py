@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from src import backbones, command, device, embedding, manifest, paths, store, unions
+from src import backbones, calibration, command, device, embedding, engines, manifest, paths, store, unions
 from src.embedding import Embeddings, Meter
 from src.errors import UserError
 from src.images import Shards
@@ -61,7 +61,8 @@ def content_key(method: str, source: str, target: str, params: Params) -> str:
     files = [*sorted(paths.tuned(method, source).iterdir()), paths.manifest(target) / "manifest.parquet"]
     if method == "top_tuned":
         files += sorted(paths.embeddings("pretrained", target).iterdir())
-    made_by = [params.extract.precision, params.runtime.device, torch.__version__, store.code_fingerprint()]
+    versions = [torch.__version__, engines.installed(params.extract.engine)]
+    made_by = [params.extract.model_dump(), params.runtime.device, versions, store.code_fingerprint()]
     return store.fingerprint(method, source, target, [store.sha256(file) for file in files], made_by)
 
 
@@ -87,16 +88,19 @@ def by_head(source: str, params: Params, meter: Meter) -> Encode:
 
 def by_network(source: str, params: Params, meter: Meter) -> Encode:
     """The source's whole network, for photos."""
-    backbone, precision = backbones.load(paths.tuned("fine_tuned", source)), params.extract.precision
+    backbone = backbones.load(paths.tuned("fine_tuned", source))
+    engine = engines.choose(params.extract.engine, device.choose(params.runtime), f"cross_tune {source}")
     origin, sha256 = backbone.config["tuned_from"], backbone.config["weights_sha256"]
-    made = embedding.provenance(backbone, precision) | {"weights_sha256": origin, "encoder_sha256": sha256}
+    made = embedding.provenance(backbone, params.extract.precision, engine)
+    made |= {"weights_sha256": origin, "encoder_sha256": sha256}
 
     def encode(target: str, unfinished: Path) -> tuple[Embeddings, dict[str, Any]]:
         title, spent = f"cross_tune {source} -> {target}", Meter()
-        shards = Shards(paths.shards(target))
-        vectors = embedding.embed_rows(backbone, shards, precision, params.runtime, title, unfinished, spent)
+        table, manifest_sha256 = manifest.read(paths.manifest(target))
+        shards, labels = Shards(paths.shards(target)), table["label"].tolist()
+        vectors, about = calibration.embed(backbone, shards, made, labels, params.runtime, title, unfinished, spent)
         meter.images, meter.seconds = meter.images + spent.images, meter.seconds + spent.seconds
-        return vectors, made | {"manifest_sha256": manifest.read(paths.manifest(target))[1]}
+        return vectors, about | {"manifest_sha256": manifest_sha256}
 
     return encode
 

@@ -8,7 +8,7 @@ An embedding service (library api) is asked over the network, for what it has no
 import shutil
 from typing import Any
 
-from src import backbones, command, device, embedding, manifest, paths, remote, store
+from src import backbones, calibration, command, device, embedding, engines, manifest, paths, remote, store
 from src.embedding import Embeddings, Meter
 from src.images import Shards
 from src.params import Params, load
@@ -27,7 +27,7 @@ def main(dataset: str) -> None:
         vectors, made = remote.embed_rows(config, shards, params.runtime, title, meter), remote.provenance(config)
         where: dict[str, Any] = {"service": config["endpoint"]}
     else:
-        vectors, made = embed(params, shards, title, meter, manifest_sha256)
+        vectors, made = embed(params, shards, table["label"].tolist(), title, meter, manifest_sha256)
         where = device.hardware(device.choose(params.runtime))
 
     origin = {"strategy": "pretrained", "weights_sha256": weights, "encoder_sha256": weights}
@@ -39,16 +39,17 @@ def main(dataset: str) -> None:
 
 
 def embed(
-    params: Params, shards: Shards, title: str, meter: Meter, manifest_sha256: str
+    params: Params, shards: Shards, labels: list[str], title: str, meter: Meter, manifest_sha256: str
 ) -> tuple[Embeddings, dict[str, Any]]:
     """By the network in models/backbone, chunk by chunk: vectors, and how they came about."""
-    backbone, precision = backbones.load(paths.BACKBONE), params.extract.precision
-    made = embedding.provenance(backbone, precision)
+    backbone = backbones.load(paths.BACKBONE)
+    engine = engines.choose(params.extract.engine, device.choose(params.runtime), title)
+    made = embedding.provenance(backbone, params.extract.precision, engine)
     origin = (backbone.config["weights_sha256"], manifest_sha256)
     scratch = store.scratch(
         "extract", store.fingerprint(made, *origin, params.runtime.device, store.code_fingerprint())
     )
-    vectors = embedding.embed_rows(backbone, shards, precision, params.runtime, title, scratch, meter)
+    vectors, made = calibration.embed(backbone, shards, made, labels, params.runtime, title, scratch, meter)
     shutil.rmtree(scratch, ignore_errors=True)
     return vectors, made
 

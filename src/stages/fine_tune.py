@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 from time import perf_counter
 
-from src import backbones, command, device, embedding, manifest, paths, store
+from src import backbones, command, device, embedding, engines, manifest, paths, store
 from src.entries import Model
 from src.images import Shards
 from src.params import Params, load
@@ -30,8 +30,10 @@ def main(dataset: str) -> None:
     table, manifest_sha256 = manifest.read(paths.manifest(dataset))
     lesson, shards = lessons.read(table, dataset), Shards(paths.shards(dataset))
     backbone, recipe = backbones.load(paths.BACKBONE), choose_recipe(params)
-    made, origin = embedding.provenance(backbone, params.extract.precision), backbone.config["weights_sha256"]
-    where, seed = device.choose(params.runtime), loop.draw(params.seed, "fine_tune", dataset)
+    where, origin = device.choose(params.runtime), backbone.config["weights_sha256"]
+    engine = engines.choose(params.extract.engine, where, title)
+    made = embedding.provenance(backbone, params.extract.precision, engine)
+    seed = loop.draw(params.seed, "fine_tune", dataset)
     networks.limit_threads(backbone.preprocessing.size)
     key = store.fingerprint(made, origin, manifest_sha256, vars(recipe), seed, str(where), store.code_fingerprint())
     scratch, count = store.scratch("fine_tune", key), hybrids.trained_parameters(backbone.network)
@@ -50,7 +52,8 @@ def main(dataset: str) -> None:
     made |= {"strategy": "fine_tuned", "weights_sha256": origin, "encoder_sha256": encoder_sha256}
     made |= {"manifest_sha256": manifest_sha256, "classes": lesson.classes, "trained_parameters": count}
     place = paths.embeddings("fine_tuned", dataset)
-    networks.embed(place, backbone, tuned.classifier, shards, made, params.runtime, title, scratch)
+    labels = table["label"].tolist()
+    networks.embed(place, backbone, tuned.classifier, shards, made, labels, params.runtime, title, scratch)
     cost = loop.cost(lesson, curve, perf_counter() - start) | device.hardware(where)
     store.write_json(paths.cost("fine_tuned", dataset) / "cost.json", cost)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from src import backbones, embedding, store, tensors
+from src import backbones, calibration, store, tensors
 from src.backbones import Backbone
 from src.images import Shards
 from src.params import RuntimeParams
@@ -82,11 +82,12 @@ def embed(
     classifier: CosineClassifier,
     shards: Shards,
     made: dict[str, Any],
+    labels: Sequence[str],
     runtime: RuntimeParams,
     title: str,
     scratch: Path,
 ) -> None:
-    """Write the embedding and the predicted class of every image; `made` is their sidecar."""
-    vectors = embedding.embed_rows(backbone, shards, made["precision"], runtime, title, scratch)
+    """Write the embedding and the predicted class of every image; `made` is their sidecar, for `calibration.embed`."""
+    vectors, made = calibration.embed(backbone, shards, made, labels, runtime, title, scratch)
     store.write_embeddings(place, vectors, made)
     store.write_array(place / "predictions.npy", classifiers.predict(classifier.cpu(), vectors))

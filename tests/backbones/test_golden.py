@@ -12,6 +12,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+import torch
 from backbones.hub_server import Hub
 from backbones.photos_workspace import EXACT, ROOT, SIDES, Vectors, difference, embedded, photo, prepare, unit
 
@@ -66,8 +67,9 @@ def test_the_stages_give_the_vectors_that_the_library_documents_in_batches_of_an
 def encode(backbone: Backbone, shards: Shards, count: int) -> Vectors:
     """What the network itself says of the first photos, as one batch: [count, D], not of length 1."""
     how = backbone.preprocessing
-    batch = images.batches(shards, np.arange(count), how, count, workers=1)
-    return embedding.encode(backbone.network, batch, how, "fp32", "cpu", lambda _: None)
+    pixels = np.stack([images.preprocess(images.decode(shards[row]), how) for row in range(count)])
+    with torch.inference_mode():
+        return backbone.network(embedding.normalise(torch.from_numpy(pixels), how)).numpy()
 
 
 def size(sidecar: dict) -> str:

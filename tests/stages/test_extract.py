@@ -10,7 +10,7 @@ import torch
 import yaml
 from PIL import Image
 
-from src import backbones, embedding, images, manifest, paths, store
+from src import backbones, embedding, engines, images, manifest, paths, store
 from src.backbones import sample
 from src.stages import extract
 
@@ -121,3 +121,42 @@ def test_an_interrupted_extract_continues(workspace: Path, monkeypatch: pytest.M
     extract.main("toys")
     assert calls == [2, 1, 1]
     assert outputs(folder) == whole
+
+
+def settings(**extract: str) -> None:
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    raw["extract"] |= extract
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+
+
+def test_auto_tries_both_precisions_and_records_what_it_found(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extract.main("toys")
+    exact = outputs(paths.embeddings("pretrained", "toys"))["embeddings.npy"]
+    capsys.readouterr()
+    settings(precision="auto")
+    extract.main("toys")
+    first = outputs(paths.embeddings("pretrained", "toys"))
+    sidecar = json.loads(first["sidecar.json"])
+    said = sidecar["calibration"]
+    assert (said["images"], said["least_kept"], said["most_change"]) == (4, 0.995, 0.002)
+    passed = said["kept"] >= 0.995 and abs(said["mMP@5_change"]) < 0.002
+    assert sidecar["precision"] == ("bf16" if passed else "fp32")
+    assert (first["embeddings.npy"] == exact) == (not passed)
+    assert f"extract toys: {sidecar['precision']}; tried on 4 images bf16 keeps" in capsys.readouterr().out
+    extract.main("toys")
+    assert outputs(paths.embeddings("pretrained", "toys")) == first
+    assert list(Path(".scratch").rglob("*.npy")) == []
+
+
+def test_without_its_package_openvino_falls_back_to_torch_and_the_sidecar_says_torch(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(engines, "installed", lambda name: None)
+    extract.main("toys")
+    expected = outputs(paths.embeddings("pretrained", "toys"))
+    settings(engine="openvino")
+    extract.main("toys")
+    assert outputs(paths.embeddings("pretrained", "toys")) == expected
+    assert "extract toys: openvino is not installed" in capsys.readouterr().err
