@@ -3,8 +3,8 @@
 python -m benchmarks.growth [--images 1000 10000 100000] [--dim 768] [--curve growth.svg]
 
 A workspace is made for every size, in a temporary folder: a tar of small photos, five a label. `prepare`, `retrieve`
-and `evaluate` are the stages themselves. Of `extract` the network is replaced by one that averages pixels, so that reading
-shards, decoding and keeping vectors remain. Embeddings to search are made up, as those of benchmarks.retrieve.
+and `evaluate` are the stages themselves. Of `extract` the network is replaced by one that averages pixels, so that what
+remains is reading shards, decoding and keeping vectors. What is searched is made up, as in benchmarks.retrieve.
 
 A table says seconds, peak memory, what an image more costs between the two largest sizes in microseconds and bytes, and
 the exponent of the time between them: 1 is linear. Exact retrieval compares every pair, which is quadratic by nature. A
@@ -60,7 +60,7 @@ def main() -> None:
         PARTS[asked.part](asked.size, asked.dim)
         return
     sizes = sorted(asked.images)
-    costs = {name: [] for name in STAGES}  # type: dict[str, list[Cost]]
+    costs: dict[str, list[Cost]] = {name: [] for name in STAGES}
     for size in sizes:
         for name, cost in measure(size, asked.dim).items():
             costs[name].append(cost)

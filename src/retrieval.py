@@ -31,7 +31,7 @@ LARGE = 2**38  # multiplications, 20,000 x 20,000 x 768 about, from which it pay
 PART = 64  # vectors scored at once: they stay in the cache
 QUERIES = 4096  # in a block, at most
 WORKSPACE = 128 * 2**20  # bytes of a block
-UNSURE = 4096  # rows that may be better than a first hit: who has more takes a more exact product
+UNSURE = 4096  # rows that may be better than a first hit: a query with more takes a more exact product
 CELL = 48  # bytes that one cell of a block, query x gallery place, takes at its peak
 
 
@@ -83,10 +83,7 @@ def neighbors(
     for block in _blocks(np.flatnonzero(~settled), len(gallery)):
         _record(found, block, query, gallery, *_whole_order(query[block], gallery, depth))
         advance(len(block))
-    tries = [*((shortlist, UNSURE) for shortlist in shortlists), (shortlists[-1], len(gallery))]
-    for shortlist, most in tries:
-        for block in _blocks(np.flatnonzero((found.first_hit == 0) & (n_relevant > 0)), most):
-            found.first_hit[block] = _first_hits(query[block], gallery, shortlist, most)
+    _find_first_hits(found, query, gallery, shortlists)
     return found
 
 
@@ -151,19 +148,22 @@ def _nearest(
     query: Side, gallery: Side, ranks: int, shortlist: Shortlist
 ) -> tuple[Places, NDArray[np.float64], NDArray[np.bool_]]:
     """Places and similarities of the first `ranks` [B, <= ranks], best first, and whether that is proven: [B]."""
-    own = _count(query.groups, gallery.groups)
-    reach = min(ranks + min(int(own.max(initial=0)), ranks), shortlist.deepest)
+    ignored = int(_count(query.groups, gallery.groups).max(initial=0))
+    reach = min(ranks + min(ignored, ranks), shortlist.deepest)
     places, products, settled = shortlist.nearest(query.vectors, reach)
+    if not settled.any():
+        return places, products, settled
     error = shortlist.error(query.vectors, products)
     first = _scored(query.vectors, gallery.vectors, places[:, :reach], shortlist.threads)
-    places[:, reach:][products[:, reach:] + error[:, reach:] < first.min(axis=1, initial=np.inf)[:, None]] = -1
+    places[:, reach:][products[:, reach:] + error[:, reach:] < first.min(axis=1)[:, None]] = -1
     rest = _scored(query.vectors, gallery.vectors, places[:, reach:], shortlist.threads)
     values = np.concatenate([first, rest], axis=1)
     settled &= ((np.abs(products - values) <= error) | (places < 0)).all(axis=1)
-    settled &= (own + ranks <= reach) | (reach == len(gallery))
+    outside = np.partition(values, -reach, axis=1)[:, -reach]  # or less: what was not found, ignored images included
     values[gallery.groups[places] == query.groups[:, None]] = -np.inf
     order = np.lexsort((places, -values))[:, :ranks]
-    return np.take_along_axis(places, order, 1), np.take_along_axis(values, order, 1), settled
+    places, values = np.take_along_axis(places, order, 1), np.take_along_axis(values, order, 1)
+    return places, values, settled & ((values[:, -1] >= outside) | (reach == len(gallery)))
 
 
 def _scored(
@@ -236,6 +236,13 @@ def _record(
     same &= np.arange(same.shape[1]) < cut[:, None]
     bits = np.packbits(same, axis=1)[:, : found.hits.shape[1]]
     found.hits[block, : bits.shape[1]] = bits
+
+
+def _find_first_hits(found: Neighbors, query: Side, gallery: Side, shortlists: list[Shortlist]) -> None:
+    """Enter those that lie beyond what was found: by each arithmetic in turn, by the last one whatever it takes."""
+    for shortlist, most in [*((each, UNSURE) for each in shortlists), (shortlists[-1], len(gallery))]:
+        for block in _blocks(np.flatnonzero((found.first_hit == 0) & (found.n_relevant > 0)), most):
+            found.first_hit[block] = _first_hits(query[block], gallery, shortlist, most)
 
 
 def _first_hits(query: Side, gallery: Side, shortlist: Shortlist, most: int) -> NDArray[np.int64]:

@@ -199,6 +199,13 @@ def settled(query: Side, gallery: Side, arithmetic: Float32) -> np.ndarray:
     return retrieval._nearest(query, gallery, 10, Shortlist(gallery.vectors, arithmetic))[2]
 
 
+def test_a_shortlist_is_enough_for_groups_larger_than_it():
+    random = np.random.default_rng(15)
+    photos = side(units(random, 400, 24), random.integers(0, 30, 400), None, random.integers(0, 4, 400))
+    assert settled(photos, photos, Float32()).mean() > 0.9
+    check(photos[np.arange(0, 400, 9)], photos, 10)
+
+
 @pytest.mark.parametrize(("labels", "depth"), [(1, 10), (3, 10), (40, 10), (300, 10), (40, 150)])
 def test_a_gallery_that_passes_in_tiles_agrees_with_a_double_loop(monkeypatch, labels, depth):
     monkeypatch.setattr(shortlist, "TILE", 64)
