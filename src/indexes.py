@@ -15,3 +15,8 @@ def search(
     """
     assert 0 < k <= len(gallery), (k, len(gallery))
     return faiss.knn(query, gallery, k, metric=faiss.METRIC_INNER_PRODUCT)
+
+
+def threads() -> int:
+    """How many a search may use: what threadpoolctl, or OMP_NUM_THREADS, allows faiss."""
+    return int(faiss.omp_get_max_threads())

@@ -4,12 +4,12 @@ The order is defined by `similarity`: float64, one fixed sequence of operations 
 arrays they stand; larger first, equal ones by row number. Fast matrix products only propose. Their error has a proven
 bound, and what they leave open within it `similarity` decides, so the result is the order of a double loop:
 
-- `_shortlist`: faiss proposes a few more than `depth` gallery rows, all are scored again. A row that was not proposed
-  scored at most the last proposal, in float32; where the depth-th kept one is better than that by more than the bound,
-  nothing outside can belong in front of it, ties included.
-- `_whole_order`: the rest (more relevant rows than `depth`, or a cut through a crowd of near-ties) sorts the whole
-  gallery by float64 products. Neighbours in that order further apart than the bound are in their true order.
-- `_first_hits`: a first hit beyond `depth` needs no sorting, only the number of rows that are better.
+- `_nearest`: a shortlist holds all that can be among the first `depth`, or as far down as a query's relevant images
+  may reach; all of it is scored again. Large galleries are shortlisted in bf16, which leaves a query open where too
+  many are too close together, then in float32.
+- `_whole_order`: the rest (a crowd of near-ties, or relevant images by the thousand) sorts the whole gallery by float64
+  products. Neighbours in that order further apart than the bound are in their true order.
+- `_first_hits`: a first hit beyond needs no sorting, only the number of rows that are better.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,12 +21,17 @@ from numpy.typing import NDArray
 
 from src import indexes
 from src.neighbors import Neighbors
+from src.products import Float32
+from src.shortlist import FLOAT32 as FLOAT32
+from src.shortlist import FLOAT64, Shortlist, parts, share, table
 
 Places = NDArray[np.int64]  # positions in the gallery arrays
-FLOAT32, FLOAT64 = 2.0**-24, 2.0**-53  # unit roundoff
-SLACK = 16  # proposals beyond `depth`: room for near-ties at the cut
-QUERIES = 4096  # in a block, at most: what faiss itself multiplies at once
+DEEP = 1000  # ranks: to know more of them, a sorted gallery is cheaper
+LARGE = 2**38  # multiplications, 20,000 x 20,000 x 768 about, from which it pays to start torch: it takes 1.5 s
+PART = 64  # vectors scored at once: they stay in the cache
+QUERIES = 4096  # in a block, at most
 WORKSPACE = 128 * 2**20  # bytes of a block
+UNSURE = 4096  # rows that may be better than a first hit: a query with more takes a more exact product
 CELL = 48  # bytes that one cell of a block, query x gallery place, takes at its peak
 
 
@@ -47,27 +52,49 @@ class Side:
 
 
 def neighbors(
-    query: Side, gallery: Side, depth: int, advance: Callable[[int], object] = lambda queries: None
+    query: Side,
+    gallery: Side,
+    depth: int,
+    advance: Callable[[int], object] = lambda queries: None,
+    precision: str | None = None,
 ) -> Neighbors:
     """The first `depth` gallery rows of every query and where its relevant ones lie, exactly; memory stays flat.
 
     A query never finds itself or its group; among equals the lower row is first. `advance` hears of finished queries.
+    `precision` of the products that shortlist, fp32 or bf16, changes speed alone; None takes what is fastest here.
     """
     if np.any(np.diff(gallery.rows) <= 0):
         gallery = gallery[np.argsort(gallery.rows)]  # from here on a lower place is a lower row
     n_relevant = count_relevant(query, gallery)
+    ranks = np.maximum(n_relevant, depth)  # to be known of each query
     found = Neighbors.blank(query.rows, n_relevant, depth)
     settled = np.zeros(len(query), bool)
-    for block in _blocks(np.flatnonzero(n_relevant <= depth), 2 * depth):
-        places, values, settled[block] = _shortlist(query[block], gallery, depth)
-        _record(found, block, query, gallery, places, values)
-        advance(int(settled[block].sum()))
+    shortlists = _shortlists(query, gallery, precision)
+    for shortlist in shortlists:
+        reachable = np.minimum(ranks, len(gallery)) <= min(max(depth, DEEP), shortlist.deepest)
+        left = np.flatnonzero(~settled & reachable)
+        left = left[np.argsort(ranks[left], kind="stable")]
+        for block in _blocks(left, 2 * ranks[left].max(initial=1), shortlist.queries):
+            places, values, done = _nearest(query[block], gallery, int(ranks[block].max()), shortlist)
+            if done.any():
+                _record(found, block[done], query, gallery, places[done], values[done])
+            settled[block] = done
+            advance(int(done.sum()))
     for block in _blocks(np.flatnonzero(~settled), len(gallery)):
         _record(found, block, query, gallery, *_whole_order(query[block], gallery, depth))
         advance(len(block))
-    for block in _blocks(np.flatnonzero((found.first_hit == 0) & (n_relevant > 0)), len(gallery)):
-        found.first_hit[block] = _first_hits(query[block], gallery)
+    _find_first_hits(found, query, gallery, shortlists)
     return found
+
+
+def _shortlists(query: Side, gallery: Side, precision: str | None) -> list[Shortlist]:
+    """The gallery as it is searched, the fastest arithmetic first."""
+    threads = indexes.threads()
+    if precision is None and len(query) * gallery.vectors.size < LARGE:
+        return [Shortlist(gallery.vectors, Float32(), threads)]
+    from src import fast_products
+
+    return [Shortlist(gallery.vectors, each, threads) for each in fast_products.choose(precision, threads)]
 
 
 def similarity(vector: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -110,26 +137,58 @@ def _count(wanted: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.i
     return np.searchsorted(ordered, wanted, "right") - np.searchsorted(ordered, wanted, "left")
 
 
-def _blocks(queries: Places, width: int) -> Iterator[Places]:
-    """The queries in parts whose `width` cells each fit the workspace."""
-    size = min(max(WORKSPACE // (CELL * width), 1), QUERIES)
+def _blocks(queries: Places, width: int, most: int = QUERIES) -> Iterator[Places]:
+    """The queries in parts of at most `most`, whose `width` cells each fit the workspace."""
+    size = min(max(WORKSPACE // (CELL * width), 1), most)
     for start in range(0, len(queries), size):
         yield queries[start : start + size]
 
 
-def _shortlist(query: Side, gallery: Side, depth: int) -> tuple[Places, NDArray[np.float64], NDArray[np.bool_]]:
-    """Places and similarities of the first `depth` [B, <= depth], best first, and whether that is proven: [B]."""
+def _nearest(
+    query: Side, gallery: Side, ranks: int, shortlist: Shortlist
+) -> tuple[Places, NDArray[np.float64], NDArray[np.bool_]]:
+    """Places and similarities of the first `ranks` [B, <= ranks], best first, and whether that is proven: [B]."""
     ignored = int(_count(query.groups, gallery.groups).max(initial=0))
-    reach = min(depth + SLACK + min(ignored, depth), len(gallery))
-    proposed, places = indexes.search(query.vectors, gallery.vectors, reach)
-    values = np.stack([similarity(one, gallery.vectors[at]) for one, at in zip(query.vectors, places, strict=True)])
+    reach = min(ranks + min(ignored, ranks), shortlist.deepest)
+    places, products, settled = shortlist.nearest(query.vectors, reach)
+    if not settled.any():
+        return places, products, settled
+    error = shortlist.error(query.vectors, products)
+    first = _scored(query.vectors, gallery.vectors, places[:, :reach], shortlist.threads)
+    places[:, reach:][products[:, reach:] + error[:, reach:] < first.min(axis=1)[:, None]] = -1
+    rest = _scored(query.vectors, gallery.vectors, places[:, reach:], shortlist.threads)
+    values = np.concatenate([first, rest], axis=1)
+    settled &= ((np.abs(products - values) <= error) | (places < 0)).all(axis=1)
+    outside = np.partition(values, -reach, axis=1)[:, -reach]  # or less: what was not found, ignored images included
     values[gallery.groups[places] == query.groups[:, None]] = -np.inf
-    order = np.lexsort((places, -values))[:, :depth]
+    order = np.lexsort((places, -values))[:, :ranks]
     places, values = np.take_along_axis(places, order, 1), np.take_along_axis(values, order, 1)
-    if reach == len(gallery):
-        return places, values, np.ones(len(query), bool)
-    outside = proposed[:, -1] + product_error(query.vectors, gallery.vectors, FLOAT32)
-    return places, values, values[:, -1] > outside
+    return places, values, settled & ((values[:, -1] >= outside) | (reach == len(gallery)))
+
+
+def _scored(
+    query: NDArray[np.float32], gallery: NDArray[np.float32], places: Places, threads: int
+) -> NDArray[np.float64]:
+    """`similarity` of each query and its places [B, n]: [B, n], -inf for place -1, of which each row's end may be full.
+
+    Parts of a gallery's rows fit the cache and go through the same memory again and again: half the time.
+    """
+    values = np.full(places.shape, -np.inf)
+    many = np.count_nonzero(places >= 0, axis=1)
+
+    def score(rows: slice) -> None:
+        narrow, wide = np.empty((PART, query.shape[1]), np.float32), np.empty((PART, query.shape[1]))
+        for one in range(rows.start, rows.stop):
+            asking = query[one].astype(np.float64)
+            for start in range(0, many[one], PART):
+                at = slice(start, min(start + PART, many[one]))
+                size = at.stop - at.start
+                gallery.take(places[one, at], axis=0, out=narrow[:size], mode="clip")  # other modes copy once more
+                np.copyto(wide[:size], narrow[:size])
+                np.einsum("nd,d->n", wide[:size], asking, out=values[one, at])
+
+    share(score, parts(len(query), threads))
+    return values
 
 
 def _whole_order(query: Side, gallery: Side, depth: int) -> tuple[Places, NDArray[np.float64]]:
@@ -179,22 +238,35 @@ def _record(
     found.hits[block, : bits.shape[1]] = bits
 
 
-def _first_hits(query: Side, gallery: Side) -> NDArray[np.int64]:
-    """1 + the number of gallery images better than a query's best relevant one: [B]."""
-    relevant = (gallery.labels == query.labels[:, None]) & (gallery.groups != query.groups[:, None])
-    best = np.empty(len(query))
-    where = np.empty(len(query), np.int64)
-    for one, vector in enumerate(query.vectors):
-        places = np.flatnonzero(relevant[one])
-        values = similarity(vector, gallery.vectors[places])
-        where[one], best[one] = places[values.argmax()], values.max()  # argmax: the first of equals
-    rough = query.vectors @ gallery.vectors.T
-    rough[gallery.groups == query.groups[:, None]] = -np.inf
-    error = product_error(query.vectors, gallery.vectors, FLOAT32)
-    rank = 1 + (rough > (best + error)[:, None]).sum(1)
-    unsure = np.abs(rough - best[:, None]) <= error
-    for one, vector in enumerate(query.vectors):
-        places = np.flatnonzero(unsure[one])
-        values = similarity(vector, gallery.vectors[places])
-        rank[one] += ((values > best[one]) | ((values == best[one]) & (places < where[one]))).sum()
-    return rank
+def _find_first_hits(found: Neighbors, query: Side, gallery: Side, shortlists: list[Shortlist]) -> None:
+    """Enter those that lie beyond what was found: by each arithmetic in turn, by the last one whatever it takes."""
+    for shortlist, most in [*((each, UNSURE) for each in shortlists), (shortlists[-1], len(gallery))]:
+        for block in _blocks(np.flatnonzero((found.first_hit == 0) & (found.n_relevant > 0)), most):
+            found.first_hit[block] = _first_hits(query[block], gallery, shortlist, most)
+
+
+def _first_hits(query: Side, gallery: Side, shortlist: Shortlist, most: int) -> NDArray[np.int64]:
+    """1 + the number of gallery images better than a query's best relevant one: [B]; 0 where it is left open."""
+    relevant = _relevant(query, gallery)
+    values = _scored(query.vectors, gallery.vectors, relevant, shortlist.threads)
+    values[gallery.groups[relevant] == query.groups[:, None]] = -np.inf
+    best = values.max(axis=1)[:, None]
+    where = np.take_along_axis(relevant, values.argmax(1)[:, None], 1)  # argmax: the first of equals
+    counts, unsure, settled = shortlist.closer(
+        query.vectors, best[:, 0], lambda asking, at: query.groups[asking, None] == gallery.groups[at], most
+    )
+    values = _scored(query.vectors, gallery.vectors, unsure, shortlist.threads)
+    better = (values > best) | ((values == best) & (unsure < where))
+    return np.where(settled, 1 + counts + better.sum(1), 0)
+
+
+def _relevant(query: Side, gallery: Side) -> Places:
+    """Gallery places with each query's label, rising, then -1: [B, n]."""
+    order = np.argsort(gallery.labels, kind="stable")
+    ordered = gallery.labels[order]
+    first, last = (np.searchsorted(ordered, query.labels, side) for side in ("left", "right"))
+    many = last - first
+    asking = np.repeat(np.arange(len(query)), many)
+    step = np.arange(len(asking)) - np.repeat(many.cumsum() - many, many)
+    places = order[first[asking] + step]
+    return table(len(query), (asking, places, places))[0]

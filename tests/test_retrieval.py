@@ -5,9 +5,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from src import indexes, retrieval
+from src import indexes, retrieval, shortlist
+from src.fast_products import BFloat16, OneDNN
 from src.neighbors import Neighbors
+from src.products import Float32
 from src.retrieval import Side
+from src.shortlist import Shortlist
+
+FIELDS = ("rows", "similarity", "hits", "n_relevant", "first_hit")
 
 
 def side(vectors, labels, rows=None, groups=None) -> Side:
@@ -121,11 +126,15 @@ def slow(query: Side, gallery: Side, depth: int) -> dict[str, list]:
 
 
 def check(query: Side, gallery: Side, depth: int) -> None:
-    found, expected = retrieval.neighbors(query, gallery, depth), slow(query, gallery, depth)
+    expected = slow(query, gallery, depth)
+    for precision in (None, "fp32", "bf16"):  # the last two as if the gallery were large
+        compare(retrieval.neighbors(query, gallery, depth, precision=precision), expected, depth)
+
+
+def compare(found: Neighbors, expected: dict[str, list], depth: int) -> None:
     assert found.n_relevant.tolist() == expected["n_relevant"]
     assert found.first_hit.tolist() == expected["first_hit"]
-    for one in range(len(query)):
-        rows, marks = expected["rows"][one], expected["hits"][one]
+    for one, (rows, marks) in enumerate(zip(expected["rows"], expected["hits"], strict=True)):
         assert found.rows[one].tolist() == rows + [-1] * (depth - len(rows)), one
         width = found.hits.shape[1] * 8
         assert bits(found, width)[one] == [int(mark) for mark in marks] + [0] * (width - len(marks)), one
@@ -181,8 +190,60 @@ def test_a_first_hit_inside_a_far_crowd_of_ties_agrees_with_a_double_loop():
     near = units(random, 60, 12) * np.float32(0.01) + np.eye(12, dtype=np.float32)[0]
     gallery = side(np.concatenate([near, near_ties(random, 80, 12), all_equal(random, 40, 12)]), np.arange(180))
     asking = side(near[:40], random.integers(60, 180, 40), np.arange(900, 940))
-    assert retrieval._shortlist(asking, gallery, 10)[2].all()  # all of these are found by counting
+    assert settled(asking, gallery, Float32()).all()  # all of these are found by counting
     check(asking, gallery, 10)
+
+
+def settled(query: Side, gallery: Side, arithmetic: Float32) -> np.ndarray:
+    """Which queries a shortlist of the nearest ten decides."""
+    return retrieval._nearest(query, gallery, 10, Shortlist(gallery.vectors, arithmetic))[2]
+
+
+def test_a_shortlist_is_enough_for_groups_larger_than_it():
+    random = np.random.default_rng(15)
+    photos = side(units(random, 400, 24), random.integers(0, 30, 400), None, random.integers(0, 4, 400))
+    assert settled(photos, photos, Float32()).mean() > 0.9
+    check(photos[np.arange(0, 400, 9)], photos, 10)
+
+
+@pytest.mark.parametrize(("labels", "depth"), [(1, 10), (3, 10), (40, 10), (300, 10), (40, 150)])
+def test_a_gallery_that_passes_in_tiles_agrees_with_a_double_loop(monkeypatch, labels, depth):
+    monkeypatch.setattr(shortlist, "TILE", 64)
+    random = np.random.default_rng(labels + depth)
+    for make in (units, duplicates, near_ties, last_bits):
+        photos = side(make(random, 300, 40), random.integers(0, labels, 300))
+        check(photos[np.arange(0, 300, 7)], photos, depth)
+
+
+def test_threads_change_nothing(monkeypatch):
+    random = np.random.default_rng(11)
+    photos = side(last_bits(random, 200, 24), random.integers(0, 60, 200))
+    alone = retrieval.neighbors(photos, photos, 10, precision="bf16")
+    monkeypatch.setattr(indexes, "threads", lambda: 3)
+    together = retrieval.neighbors(photos, photos, 10, precision="bf16")
+    for name in FIELDS:
+        assert np.array_equal(getattr(alone, name), getattr(together, name)), name
+
+
+def test_an_arithmetic_that_keeps_no_bound_is_found_out(monkeypatch):
+    class Sloppy(Float32):
+        def multiply(self, query, gallery):
+            return super().multiply(query, gallery) * np.float32(1.001)
+
+    random = np.random.default_rng(12)
+    photos = side(units(random, 200, 24), random.integers(0, 60, 200))
+    assert settled(photos, photos, Float32()).all() and not settled(photos, photos, Sloppy()).any()
+    monkeypatch.setattr(retrieval, "Float32", Sloppy)
+    compare(retrieval.neighbors(photos, photos, 10), slow(photos, photos, 10), 10)
+
+
+def test_a_collapsed_network_s_crowd_is_left_to_float32():
+    random = np.random.default_rng(13)
+    crowd = units(random, 1, 32) + 1e-3 * random.normal(size=(400, 32)).astype(np.float32)
+    wide = 10 * np.eye(32, dtype=np.float32)[:1]
+    photos = side(np.concatenate([crowd, wide]), random.integers(0, 90, 401))  # one far off keeps the mean away
+    assert not settled(photos, photos, BFloat16())[:400].any() and settled(photos, photos, Float32()).any()
+    check(photos[np.arange(0, 401, 9)], photos, 10)
 
 
 def test_small_blocks_give_the_same_as_one(monkeypatch):
@@ -234,15 +295,6 @@ def test_similarity_of_a_pair_does_not_depend_on_its_place():
         assert np.array_equal(retrieval.similarity(vector, others[::-1]), together[::-1])
 
 
-def test_float32_products_stay_within_the_bound_that_the_shortlist_trusts():
-    random = np.random.default_rng(7)
-    for dim in (2, 64, 2048):
-        query, gallery = units(random, 30, dim), np.abs(units(random, 300, dim))
-        found, places = indexes.search(query, gallery, 300)
-        exact = np.stack([retrieval.similarity(one, gallery[at]) for one, at in zip(query, places, strict=True)])
-        assert np.abs(found - exact).max() <= retrieval.product_error(query, gallery, retrieval.FLOAT32)
-
-
 def test_similarity_stays_within_its_bound_of_the_exact_sum():
     random = np.random.default_rng(8)
     query, gallery = units(random, 3, 200), units(random, 4, 200)
@@ -255,7 +307,22 @@ def test_similarity_stays_within_its_bound_of_the_exact_sum():
 
 def test_a_cut_through_a_crowd_of_ties_is_not_trusted_to_the_shortlist():
     random = np.random.default_rng(9)
-    photos = side(near_ties(random, 300, 16), np.arange(300))
-    assert not retrieval._shortlist(photos, photos, 10)[2].any()
-    spread = side(units(random, 300, 16), np.arange(300))
-    assert retrieval._shortlist(spread, spread, 10)[2].mean() > 0.9
+    for arithmetic in (Float32(), OneDNN(), BFloat16()):
+        crowd = near_ties(random, 300, 16)
+        photos = side(np.concatenate([crowd, -crowd]), np.arange(600))  # one less its mean would be told apart
+        assert not settled(photos, photos, arithmetic).any()
+        spread = side(units(random, 300, 16), np.arange(300))
+        assert settled(spread, spread, arithmetic).mean() > 0.9
+
+
+def test_scores_in_parts_are_similarities():
+    random = np.random.default_rng(14)
+    query, gallery = units(random, 5, 33), units(random, 300, 33)
+    places = np.argsort(random.random((5, 300)), axis=1)
+    places[np.arange(300) >= np.array([[300], [130], [64], [1], [0]])] = -1
+    for threads in (1, 2):
+        values = retrieval._scored(query, gallery, places, threads)
+        for one in range(5):
+            real = places[one] >= 0
+            assert np.array_equal(values[one, real], retrieval.similarity(query[one], gallery[places[one, real]]))
+            assert (values[one, ~real] == -np.inf).all()
