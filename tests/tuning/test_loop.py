@@ -344,7 +344,7 @@ def test_out_of_memory_with_two_images_is_a_clear_end() -> None:
 
 
 def test_another_error_of_the_encoder_is_not_taken_for_want_of_memory() -> None:
-    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+    with pytest.raises(RuntimeError, match="primitive"):
         loop.fit(plain(), lambda parts, _: (torch.ones(len(p), 5) for p in parts), lesson(), RECIPE, 5, "toy")
 
 
