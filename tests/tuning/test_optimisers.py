@@ -1,5 +1,7 @@
 """Optimisers on a head of two layers."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -28,7 +30,7 @@ def test_biases_and_norms_do_not_decay() -> None:
 @pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)])
 def test_an_optimiser_is_found_by_its_name(name: str, kind: type) -> None:
     built = optimisers.build(head(), replace(RECIPE, optimiser=name, momentum=0.8))
-    assert type(built) is kind
+    assert isinstance(built, kind)
     group = built.param_groups[0]
     assert group.get("momentum", group.get("betas", [0])[0]) == 0.8
 
@@ -77,3 +79,29 @@ def test_parameters_that_stand_still_get_no_optimiser() -> None:
     assert [p for group in optimisers.build(tuned, RECIPE).param_groups for p in group["params"]] == [
         tuned.classifier.weight
     ]
+
+
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
+def test_without_the_compiler_every_step_is_the_same(kind: type[torch.optim.Optimizer]) -> None:
+    networks = [nn.Linear(3, 2), nn.Linear(3, 2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    x = torch.randn(8, 3)
+    for network, make in zip(networks, [kind, optimisers.uncompiled(kind)], strict=True):
+        optimiser = make(network.parameters(), lr=0.1, weight_decay=0.1)
+        for _ in range(5):
+            network.zero_grad()
+            network(x).square().sum().backward()
+            optimiser.step()
+    assert torch.equal(networks[0].weight, networks[1].weight) and torch.equal(networks[0].bias, networks[1].bias)
+
+
+def test_training_does_not_import_the_compiler() -> None:
+    code = (
+        "import sys, torch; from src.tuning import heads, optimisers; from src.tuning.recipes import Recipe\n"
+        "config = {'head': 'mlp', 'dim': 4, 'layers': [4], 'dropout': 0.3, 'classes': ['a', 'b']}\n"
+        "tuned, recipe = heads.build(config), Recipe(0.1, 0.1, 1, 1, 4, 0.1)\n"
+        "optimiser = optimisers.build(tuned, recipe); tuned(torch.ones(4, 4)).sum().backward(); optimiser.step()\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
