@@ -281,7 +281,7 @@ def draw(*parts: object) -> int:
 
 def sow(seed: int, device: torch.device | str = "cpu") -> Generator:
     """Seed torch's own generators (weights, dropout), and give another one, on `device`, for augmentation."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would import the compiler, a second
     # 5 % of a step, and nothing reads it unwritten
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.manual_seed(seed)

@@ -1,9 +1,12 @@
 """The training loop on points in the plane."""
 
 import copy
+import os
 import platform
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -405,3 +408,13 @@ def test_frozen_batch_norms_keep_their_statistics_and_learn_their_gains() -> Non
 def test_a_recipe_may_ask_for_what_a_network_cannot_do() -> None:
     with pytest.raises(UserError, match="Sequential has no gradient checkpointing; set"):
         fit(fresh(), replace(RECIPE, gradient_checkpointing=True))
+
+
+def test_training_does_not_import_torchs_compiler() -> None:
+    """A second or more of every process that trains."""
+    code = "import sys, test_loop as t; t.fit(t.fresh()); print('torch._dynamo' in sys.modules)"
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path.cwd())])
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "False"
