@@ -115,18 +115,14 @@ def test_hash_and_sharpness_agree_with_scipy() -> None:
     np.testing.assert_allclose(found["contrast"], NOISE.std((1, 2)) / 255, rtol=1e-4)
 
 
-def test_an_album_is_measured_in_parts_and_comes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "BATCH", 2)
-    album = pictures.Album()
-    for grey in NOISE:
-        album.add(grey)
-    table, expected = album.table(), pictures.describe(NOISE)
+def test_pictures_are_measured_in_batches_and_come_in_order() -> None:
+    table, expected = pictures.table(map(pictures.describe, np.split(NOISE, [2, 3]))), pictures.describe(NOISE)
     assert table.dtypes.astype(str).to_dict() == pictures.COLUMNS
     assert table["phash"].tolist() == expected["phash"].tolist()
     np.testing.assert_allclose(table["sharpness"], expected["sharpness"], rtol=1e-6)
 
 
-def test_an_empty_album_is_an_empty_table() -> None:
-    table = pictures.Album().table()
+def test_no_batch_is_an_empty_table() -> None:
+    table = pictures.table([])
     assert len(table) == 0
     assert table.dtypes.astype(str).to_dict() == pictures.COLUMNS

@@ -4,15 +4,21 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from src import images, pictures
 from src.datasets.raw import Raw
 from src.errors import UserError
 from src.progress import bar
+
+Named = tuple[str, str]  # a file, and what the table says against it
+Measures = dict[str, NDArray[Any]]  # as `pictures.describe` gives them
 
 
 class Photo(NamedTuple):
@@ -39,7 +45,7 @@ class Ledger:
 
     rows: list[int] = field(default_factory=list)  # of the records that are kept
     facts: list[tuple[str, int, int]] = field(default_factory=list)  # sha256, width, height of each
-    album: pictures.Album = field(default_factory=pictures.Album)  # the measures of each
+    measured: list[Measures] = field(default_factory=list)  # of each, in batches
     first: dict[str, int] = field(default_factory=dict)  # sha256 -> the first image with these bytes, among the kept
     refused: list[tuple[str, str]] = field(default_factory=list)  # file, reason
 
@@ -48,21 +54,20 @@ class Ledger:
         earlier = self.first.setdefault(photo.sha256, len(self.rows))
         self.rows.append(row)
         self.facts.append((photo.sha256, photo.width, photo.height))
-        self.album.add(photo.grey)
         return photo.data if earlier == len(self.rows) - 1 else earlier
 
 
 def pack(raw: Raw, records: pd.DataFrame, folder: Path, workers: int, title: str) -> Intake:
     """Write the shards of `records` (datasets.read) into `folder`, in their order, byte-equal images once.
 
-    A few images are in memory at a time.
+    Some ten images for each worker are in memory at a time.
     """
     ledger = Ledger()
     images.write_shards(folder, _usable(raw, records, ledger, workers, title))
     facts = pd.DataFrame(ledger.facts, columns=["sha256", "width", "height"])
     quarantine = pd.DataFrame(ledger.refused, columns=["file", "reason"], dtype=str)
     kept = records.iloc[ledger.rows].reset_index(drop=True).join(facts)
-    return Intake(kept, ledger.album.table(), quarantine)
+    return Intake(kept, pictures.table(ledger.measured), quarantine)
 
 
 def refuse_broken(quarantine: pd.DataFrame, total: int, limit: float, place: str) -> None:
@@ -77,15 +82,17 @@ def refuse_broken(quarantine: pd.DataFrame, total: int, limit: float, place: str
 
 def _usable(raw: Raw, records: pd.DataFrame, ledger: Ledger, workers: int, title: str) -> Iterator[bytes | int]:
     """The bytes of every image that can be used, entered in the ledger."""
-    named = zip(records["file"], _objections(records), strict=True)
+    named = enumerate(zip(records["file"], _objections(records), strict=True))
+    batches = iter(lambda: list(islice(named, pictures.BATCH)), [])
     with bar(len(records), title) as progress:
-        examined = images.in_order(partial(_examine, raw), named, workers, waiting=4 * workers)
-        for row, photo in enumerate(examined):
-            if isinstance(photo, str):
-                ledger.refused.append((str(records["file"].iat[row]), photo))
-            else:
-                yield ledger.enter(row, photo)
-            progress.update()
+        for batch, measured in images.in_order(partial(_examine_all, raw), batches, workers, waiting=workers + 1):
+            ledger.measured += measured
+            for row, photo in batch:
+                if isinstance(photo, str):
+                    ledger.refused.append((str(records["file"].iat[row]), photo))
+                else:
+                    yield ledger.enter(row, photo)
+            progress.update(len(batch))
 
 
 def _objections(records: pd.DataFrame) -> Iterator[str]:
@@ -102,7 +109,14 @@ def _objections(records: pd.DataFrame) -> Iterator[str]:
         ids.add(image_id)
 
 
-def _examine(raw: Raw, named: tuple[str, str]) -> Photo | str:
+def _examine_all(raw: Raw, batch: list[tuple[int, Named]]) -> tuple[list[tuple[int, Photo | str]], list[Measures]]:
+    """Files with their rows, each as a Photo or the reason why not, and the photos' measures, if there are any."""
+    examined = [(row, _examine(raw, named)) for row, named in batch]
+    greys = [photo.grey for _, photo in examined if isinstance(photo, Photo)]
+    return examined, [pictures.describe(np.stack(greys))] if greys else []
+
+
+def _examine(raw: Raw, named: Named) -> Photo | str:
     """A file as a Photo, or the reason why not."""
     file, objection = named
     if objection:
