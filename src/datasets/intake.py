@@ -60,7 +60,7 @@ class Ledger:
 def pack(raw: Raw, records: pd.DataFrame, folder: Path, workers: int, title: str) -> Intake:
     """Write the shards of `records` (datasets.read) into `folder`, in their order, byte-equal images once.
 
-    At most sixteen images for each worker are in memory at a time.
+    Some sixteen images for each worker are in memory at a time.
     """
     ledger = Ledger()
     images.write_shards(folder, _usable(raw, records, ledger, workers, title))
