@@ -3,7 +3,7 @@
 python -m benchmarks.prepare [--pixels 160 800 3000 --megabytes 80 --workers 2 --rounds 3]
 
 The floor reads every file, hashes it, and decodes it at a reduced scale, in as many threads. Ours besides packs the
-bytes into shards, measures every picture, and keeps a ledger. Byte for byte the same photos; sides run by turns. A last
+bytes into shards, measures every picture, and keeps what an interrupted run goes on from. Sides run by turns. A last
 line repeats ours with one worker, to show what the others bring.
 """
 
@@ -48,8 +48,8 @@ def compare(folder: Path, photos: list[Path], pixels: int, asked: argparse.Names
     records = pd.DataFrame({"image_id": names, "file": names, "label": "a"})
 
     def ours(workers: int) -> None:
-        with TemporaryDirectory(dir=folder) as shards:
-            made = intake.pack(raw, records, Path(shards), workers, "prepare")
+        with TemporaryDirectory(dir=folder) as shards, TemporaryDirectory(dir=folder) as scratch:
+            made = intake.pack(raw, records, Path(shards), workers, "prepare", Path(scratch))
         assert len(made.kept) == len(photos) and made.quarantine.empty
 
     found = by_turns(

@@ -13,11 +13,9 @@ All is taken from the small grey square of `images.glance`, so that every pictur
   height. 0 in a studio.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from src.images import GLANCE, Pixels
@@ -71,9 +69,3 @@ def _deviation(values: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArra
     """Standard deviation of each row of [B, n]; ten times as fast as `np.std`, exact enough for small integers."""
     squares = np.einsum("bn,bn->b", values, values) / np.float32(values.shape[1])
     return np.sqrt(np.maximum(squares - mean**2, 0))
-
-
-def table(measured: Iterable[dict[str, NDArray[Any]]]) -> pd.DataFrame:
-    """A row a picture, in order, with COLUMNS, of what `describe` gave for one batch after the other."""
-    parts = [{name: np.empty(0, dtype) for name, dtype in COLUMNS.items()}, *measured]
-    return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})

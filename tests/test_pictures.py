@@ -115,14 +115,9 @@ def test_hash_and_sharpness_agree_with_scipy() -> None:
     np.testing.assert_allclose(found["contrast"], NOISE.std((1, 2)) / 255, rtol=1e-4)
 
 
-def test_pictures_are_measured_in_batches_and_come_in_order() -> None:
-    table, expected = pictures.table(map(pictures.describe, np.split(NOISE, [2, 3]))), pictures.describe(NOISE)
-    assert table.dtypes.astype(str).to_dict() == pictures.COLUMNS
-    assert table["phash"].tolist() == expected["phash"].tolist()
-    np.testing.assert_allclose(table["sharpness"], expected["sharpness"], rtol=1e-6)
-
-
-def test_no_batch_is_an_empty_table() -> None:
-    table = pictures.table([])
-    assert len(table) == 0
-    assert table.dtypes.astype(str).to_dict() == pictures.COLUMNS
+def test_a_picture_is_measured_alone_as_in_a_batch() -> None:
+    together = pictures.describe(NOISE)
+    assert {name: values.dtype.name for name, values in together.items()} == pictures.COLUMNS
+    for row, grey in enumerate(NOISE):
+        for name, values in pictures.describe(grey[None]).items():
+            assert values[0] == together[name][row]
