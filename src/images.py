@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from src import store
 from src.errors import UserError
 
 SHARD_BYTES = 256 * 2**20
+HEADER = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)
 GLANCE = 80  # pixels a side of the small image that hashes and measures are taken from
 MAX_PIXELS = 100_000_000  # larger is refused before it is decoded (a decompression bomb)
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")  # no EPS: Pillow starts Ghostscript for it
@@ -173,19 +174,32 @@ def write_shards(folder: Path, blobs: Iterable[bytes | int], shard_bytes: int = 
             if isinstance(blob, int):
                 index.append(index[blob])
                 continue
-            if tar is None or tar.offset + len(blob) > shard_bytes:
-                if tar is not None:
-                    tar.close()
+            if tar is None or tar.tell() + len(blob) > shard_bytes:
+                _close(tar)
                 shard += 1
-                tar = tarfile.open(folder / f"{shard:05d}.tar", "w", format=tarfile.USTAR_FORMAT)
-            info = tarfile.TarInfo(f"{row:08d}")
-            info.size = len(blob)
-            index.append((shard, tar.offset + tarfile.BLOCKSIZE, len(blob)))  # the bytes follow a header of one block
-            tar.addfile(info, io.BytesIO(blob))
+                tar = (folder / f"{shard:05d}.tar").open("wb", buffering=2**20)
+            index.append((shard, tar.tell() + tarfile.BLOCKSIZE, len(blob)))  # the bytes follow a header of one block
+            tar.write(b"".join((_header(row, len(blob)), blob, bytes(-len(blob) % tarfile.BLOCKSIZE))))
     finally:
-        if tar is not None:
-            tar.close()
+        _close(tar)
     store.write_array(folder / "index.npy", np.array(index, np.int64).reshape(-1, 3))
+
+
+def _header(row: int, size: int) -> bytes:
+    """What `tarfile` itself writes before a file of `size` bytes, without its 40 us and a memory of every file."""
+    name, header = b"%08d" % row, bytearray(HEADER)
+    header[: len(name)] = name
+    header[124:135] = b"%011o" % size
+    header[148:155] = b"%06o\0" % (sum(header[:148]) + sum(b" " * 8) + sum(header[156:]))
+    return bytes(header)
+
+
+def _close(tar: BinaryIO | None) -> None:
+    """End a tar file as every reader expects it: two empty blocks, then zeros up to a whole record."""
+    if tar is not None:
+        tar.write(bytes(2 * tarfile.BLOCKSIZE))
+        tar.write(bytes(-tar.tell() % tarfile.RECORDSIZE))
+        tar.close()
 
 
 class Shards:

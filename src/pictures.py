@@ -16,7 +16,6 @@ All is taken from the small grey square of `images.glance`, so that every pictur
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from src.images import GLANCE, Pixels
@@ -27,7 +26,7 @@ COSINES = np.cos(np.outer(np.arange(1, 9), PLACES)).astype(np.float32) * np.sqrt
 NOISE = 1.0  # coefficients up to this count as none: signs must not hang on the last bits of a symmetrical picture
 EDGE = 48  # grey values, the differences over two pixels across and down added up
 FRAME = GLANCE // 6  # pixels on each side that count as background
-BATCH = 8  # pictures measured together: numpy's own cost is spread over them, and they fit the processor's cache
+BATCH = 8  # pictures looked at together: the cost of a call is spread over them, and they fit the processor's cache
 
 
 def describe(greys: Pixels) -> dict[str, NDArray[Any]]:
@@ -70,29 +69,3 @@ def _deviation(values: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArra
     """Standard deviation of each row of [B, n]; ten times as fast as `np.std`, exact enough for small integers."""
     squares = np.einsum("bn,bn->b", values, values) / np.float32(values.shape[1])
     return np.sqrt(np.maximum(squares - mean**2, 0))
-
-
-class Album:
-    """Measures of pictures as they come, BATCH of them in memory."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Pixels] = []
-        self._measured: list[dict[str, NDArray[Any]]] = []
-
-    def add(self, grey: Pixels) -> None:
-        """One picture, uint8 [GLANCE, GLANCE]."""
-        self._waiting.append(grey)
-        if len(self._waiting) == BATCH:
-            self._measure()
-
-    def table(self) -> pd.DataFrame:
-        """A row a picture, in the order they came, with COLUMNS."""
-        if self._waiting:
-            self._measure()
-        columns = {name: [part[name] for part in self._measured] for name in COLUMNS}
-        empty = {name: np.empty(0, dtype) for name, dtype in COLUMNS.items()}
-        return pd.DataFrame({name: np.concatenate([empty[name], *parts]) for name, parts in columns.items()})
-
-    def _measure(self) -> None:
-        self._measured.append(describe(np.stack(self._waiting)))
-        self._waiting.clear()

@@ -1,6 +1,7 @@
 """Pixels are what timm would give a network; bytes come back from shards as they went in; bad bytes are told."""
 
 import io
+import tarfile
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -299,3 +300,10 @@ def test_threads_stay_a_bounded_number_of_items_ahead() -> None:
 def test_an_error_in_a_thread_reaches_the_consumer() -> None:
     with pytest.raises(ZeroDivisionError):
         list(images.in_order(lambda item: 1 // item, [1, 0, 2], workers=2, waiting=4))
+
+
+@pytest.mark.parametrize(("row", "size"), [(0, 0), (7, 511), (12_345_678, 2**31), (123_456_789, 8**11 - 1)])
+def test_a_shards_header_is_the_one_of_tarfile(row: int, size: int) -> None:
+    member = tarfile.TarInfo(f"{row:08d}")
+    member.size = size
+    assert images._header(row, size) == member.tobuf(tarfile.USTAR_FORMAT)

@@ -115,18 +115,9 @@ def test_hash_and_sharpness_agree_with_scipy() -> None:
     np.testing.assert_allclose(found["contrast"], NOISE.std((1, 2)) / 255, rtol=1e-4)
 
 
-def test_an_album_is_measured_in_parts_and_comes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "BATCH", 2)
-    album = pictures.Album()
-    for grey in NOISE:
-        album.add(grey)
-    table, expected = album.table(), pictures.describe(NOISE)
-    assert table.dtypes.astype(str).to_dict() == pictures.COLUMNS
-    assert table["phash"].tolist() == expected["phash"].tolist()
-    np.testing.assert_allclose(table["sharpness"], expected["sharpness"], rtol=1e-6)
-
-
-def test_an_empty_album_is_an_empty_table() -> None:
-    table = pictures.Album().table()
-    assert len(table) == 0
-    assert table.dtypes.astype(str).to_dict() == pictures.COLUMNS
+def test_a_picture_is_measured_alone_as_in_a_batch() -> None:
+    together = pictures.describe(NOISE)
+    assert {name: values.dtype.name for name, values in together.items()} == pictures.COLUMNS
+    for row, grey in enumerate(NOISE):
+        for name, values in pictures.describe(grey[None]).items():
+            assert values[0] == together[name][row]

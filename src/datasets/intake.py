@@ -1,28 +1,35 @@
 """Floor 1. Every image read once: proved whole, hashed, measured, packed into shards; what is of no use quarantined."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from src import images, pictures
+from src import images, pictures, store
 from src.datasets.raw import Raw
 from src.errors import UserError
 from src.progress import bar
 
+FACTS = ["sha256", "width", "height", *pictures.COLUMNS]
+CHUNK = 1024  # images: what an interruption costs at most
 
-class Photo(NamedTuple):
+Facts = tuple[Any, ...]  # FACTS of an image
+Named = tuple[int, tuple[str, str]]  # the row of a record, its file, and what the table says against it
+
+
+@dataclass(slots=True)
+class Photo:
     """An image that can be used."""
 
     data: bytes
-    sha256: str
-    width: int
-    height: int
-    grey: images.Pixels  # small, as `images.glance` gives it
+    facts: Facts  # until `grey` is measured without what `pictures` says
+    grey: images.Pixels | None = None  # small, as `images.glance` gives it; None where all facts are known
 
 
 class Intake(NamedTuple):
@@ -38,31 +45,37 @@ class Ledger:
     """What came in so far."""
 
     rows: list[int] = field(default_factory=list)  # of the records that are kept
-    facts: list[tuple[str, int, int]] = field(default_factory=list)  # sha256, width, height of each
-    album: pictures.Album = field(default_factory=pictures.Album)  # the measures of each
+    facts: list[Facts] = field(default_factory=list)  # of each
     first: dict[str, int] = field(default_factory=dict)  # sha256 -> the first image with these bytes, among the kept
     refused: list[tuple[str, str]] = field(default_factory=list)  # file, reason
 
     def enter(self, row: int, photo: Photo) -> bytes | int:
         """Keep a record; its bytes, or the number of an earlier image with the same bytes."""
-        earlier = self.first.setdefault(photo.sha256, len(self.rows))
+        earlier = self.first.setdefault(photo.facts[0], len(self.rows))
         self.rows.append(row)
-        self.facts.append((photo.sha256, photo.width, photo.height))
-        self.album.add(photo.grey)
+        self.facts.append(photo.facts)
         return photo.data if earlier == len(self.rows) - 1 else earlier
 
 
-def pack(raw: Raw, records: pd.DataFrame, folder: Path, workers: int, title: str) -> Intake:
+def pack(raw: Raw, records: pd.DataFrame, folder: Path, workers: int, title: str, scratch: Path) -> Intake:
     """Write the shards of `records` (datasets.read) into `folder`, in their order, byte-equal images once.
 
-    A few images are in memory at a time.
+    What is seen of images is kept in `scratch` by their sha256, so that a run that was interrupted need not decode them
+    again; what the folder is called must say all else that it depends on. Some sixteen images for each worker are in
+    memory at a time.
     """
-    ledger = Ledger()
-    images.write_shards(folder, _usable(raw, records, ledger, workers, title))
-    facts = pd.DataFrame(ledger.facts, columns=["sha256", "width", "height"])
+    ledger, known = Ledger(), recall(scratch)
+    images.write_shards(folder, _usable(raw, records, ledger, known, workers, title, scratch))
+    facts = pd.DataFrame(ledger.facts, columns=FACTS).astype(pictures.COLUMNS)
     quarantine = pd.DataFrame(ledger.refused, columns=["file", "reason"], dtype=str)
-    kept = records.iloc[ledger.rows].reset_index(drop=True).join(facts)
-    return Intake(kept, ledger.album.table(), quarantine)
+    kept = records.iloc[ledger.rows].reset_index(drop=True).join(facts[["sha256", "width", "height"]])
+    return Intake(kept, facts[list(pictures.COLUMNS)], quarantine)
+
+
+def recall(scratch: Path) -> dict[str, Facts]:
+    """The facts that earlier, interrupted runs have left, by sha256."""
+    tables = [store.read_table(file) for file in sorted(scratch.glob("*.parquet"))]
+    return {facts[0]: tuple(facts) for table in tables for facts in table.itertuples(index=False)}
 
 
 def refuse_broken(quarantine: pd.DataFrame, total: int, limit: float, place: str) -> None:
@@ -75,17 +88,25 @@ def refuse_broken(quarantine: pd.DataFrame, total: int, limit: float, place: str
         )
 
 
-def _usable(raw: Raw, records: pd.DataFrame, ledger: Ledger, workers: int, title: str) -> Iterator[bytes | int]:
+def _usable(
+    raw: Raw, records: pd.DataFrame, ledger: Ledger, known: Mapping[str, Facts], workers: int, title: str, scratch: Path
+) -> Iterator[bytes | int]:
     """The bytes of every image that can be used, entered in the ledger."""
-    named = zip(records["file"], _objections(records), strict=True)
+    named = enumerate(zip(records["file"], _objections(records), strict=True))
+    batches = iter(lambda: list(islice(named, pictures.BATCH)), [])
+    fresh: list[Facts] = []
     with bar(len(records), title) as progress:
-        examined = images.in_order(partial(_examine, raw), named, workers, waiting=4 * workers)
-        for row, photo in enumerate(examined):
-            if isinstance(photo, str):
-                ledger.refused.append((str(records["file"].iat[row]), photo))
-            else:
-                yield ledger.enter(row, photo)
-            progress.update()
+        for batch in images.in_order(partial(_examine_all, raw, known), batches, workers, waiting=workers + 1):
+            for row, photo in batch:
+                if isinstance(photo, str):
+                    ledger.refused.append((str(records["file"].iat[row]), photo))
+                else:
+                    yield ledger.enter(row, photo)
+                    fresh += [] if photo.facts[0] in known else [photo.facts]
+            if len(fresh) >= CHUNK:
+                store.write_table(scratch / f"{row:09d}.parquet", pd.DataFrame(fresh, columns=FACTS))
+                fresh.clear()
+            progress.update(len(batch))
 
 
 def _objections(records: pd.DataFrame) -> Iterator[str]:
@@ -102,14 +123,31 @@ def _objections(records: pd.DataFrame) -> Iterator[str]:
         ids.add(image_id)
 
 
-def _examine(raw: Raw, named: tuple[str, str]) -> Photo | str:
-    """A file as a Photo, or the reason why not."""
-    file, objection = named
+def _examine_all(raw: Raw, known: Mapping[str, Facts], batch: list[Named]) -> list[tuple[int, Photo | str]]:
+    """Each record's row, and its file as a Photo with all facts or the reason why not."""
+    examined = [(row, _examine(raw, known, *named)) for row, named in batch]
+    fresh = [photo for _, photo in examined if isinstance(photo, Photo) and photo.grey is not None]
+    for photo, measures in zip(fresh, _measures(fresh), strict=True):
+        photo.facts, photo.grey = photo.facts + measures, None
+    return examined
+
+
+def _measures(photos: list[Photo]) -> list[Facts]:
+    """What `pictures` says of each."""
+    found = pictures.describe(np.array([photo.grey for photo in photos])) if photos else {}
+    return list(zip(*(values.tolist() for values in found.values()), strict=True))
+
+
+def _examine(raw: Raw, known: Mapping[str, Facts], file: str, objection: str) -> Photo | str:
+    """A file as a Photo, known or yet to be measured, or the reason why not."""
     if objection:
         return objection
     try:
         data = raw.read(file)
-        (width, height), grey = images.glance(data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        if facts := known.get(sha256):
+            return Photo(data, facts)
+        size, grey = images.glance(data)
     except images.Unreadable as error:
         return " ".join(str(error).split())  # in one line: a message may hold the file's name, which may hold anything
-    return Photo(data, hashlib.sha256(data).hexdigest(), width, height, grey)
+    return Photo(data, (sha256, *size), grey)

@@ -1,13 +1,15 @@
 """Floor 3. Raw photos become a manifest, a row an image, and a few large shards.  python -m src.stages.prepare DATASET
 
 Rows are sorted by file. Every image is read to its end once; what cannot be used is quarantined with its reason, the
-rest is hashed and measured (pictures.parquet). Photos without splits are divided into train and test; a validation part
-is cut from train where the dataset has none.
+rest is hashed and measured (pictures.parquet). Interrupted, it decodes none of them again. Photos without splits are
+divided into train and test; a validation part is cut from train where the dataset has none.
 """
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
@@ -27,15 +29,17 @@ def main(dataset: str) -> None:
     entry = lookup(params.catalogue, dataset, "dataset")
     raw = Raw(paths.raw(dataset))
     records = datasets.read(raw, entry, place)
+    workers = runtime.workers(params.runtime)
+    scratch = store.scratch("prepare", store.fingerprint(dataset, version("pillow"), store.code_fingerprint()))
     with store.whole_folder(paths.manifest(dataset)) as folder, store.whole_folder(paths.shards(dataset)) as shards:
-        workers = runtime.workers(params.runtime)
-        images, pictures, quarantine = intake.pack(raw, records, shards, workers, f"prepare {dataset}")
+        images, pictures, quarantine = intake.pack(raw, records, shards, workers, f"prepare {dataset}", scratch)
         intake.refuse_broken(quarantine, len(records), params.prepare.max_quarantined, raw.place)
         images = assign(images, entry, params.prepare, place)
         manifest.write(folder, images)
         store.write_table(folder / "pictures.parquet", pictures)
         store.write_table(folder / "quarantine.parquet", quarantine)
         store.write_json(folder / "summary.json", summary := summarise(images, quarantine))
+    shutil.rmtree(scratch)
     passed_over = sorted(set(raw.names) - set(records["file"])) if isinstance(entry, FolderDataset) else []
     for doubt in doubts(images, entry, passed_over, place):
         print(f"warning: {dataset}: {doubt}", file=sys.stderr)

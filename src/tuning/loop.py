@@ -22,7 +22,7 @@ from tqdm import tqdm
 from src.errors import UserError
 from src.progress import bar
 from src.registry import lookup
-from src.tuning import memory, optimisers, samplers, snapshots
+from src.tuning import kernels, memory, optimisers, samplers, snapshots
 from src.tuning.averaging import Average
 from src.tuning.classifiers import Tuned, batch_norms, multiply
 from src.tuning.curves import Curve, Log, best_epoch, unlogged
@@ -129,7 +129,8 @@ def train_epoch(
         optimisers.set_rate(state.optimiser, rate)
         targets = torch.from_numpy(lesson.targets[part]).to(device)
         attempt = partial(learn, model, inputs, targets, recipe, probing)
-        loss, state.accumulate = memory.in_parts(attempt, state.accumulate, len(part))
+        with kernels.chosen(model.encoder, device):
+            loss, state.accumulate = memory.in_parts(attempt, state.accumulate, len(part))
         norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip or math.inf)
         if not (math.isfinite(loss) and torch.isfinite(norm)):
             raise UserError(_diverged(epoch, step, loss, rate, lesson.names(part)))
@@ -205,7 +206,8 @@ def split(rows: Rows, batch_size: int) -> list[Rows]:
 def encode(tuned: Tuned, feed: Feed, rows: Rows, batch_size: int) -> Tensor:
     """Embeddings of manifest rows, unvaried, by the encoder in evaluation mode: [len(rows), D] of length 1."""
     tuned.eval()
-    return torch.cat([F.normalize(tuned.encoder(inputs)) for inputs in feed(split(rows, batch_size), None)])
+    with kernels.chosen(tuned.encoder, next(tuned.parameters()).device):
+        return torch.cat([F.normalize(tuned.encoder(inputs)) for inputs in feed(split(rows, batch_size), None)])
 
 
 @torch.inference_mode()
@@ -255,9 +257,10 @@ def seconds_per_image(tuned: Tuned, feed: Feed, lesson: Lesson, recipe: Recipe) 
         rows = split(np.resize(lesson.train, (MEASURED_STEPS + 1) * size), size)
         stamps = []
         for inputs in feed(rows, sow(0, next(trial.parameters()).device)):
-            with arithmetic(recipe.precision, inputs.device):
-                logits = trial(inputs)
-            logits.float().sum().backward()
+            with kernels.chosen(trial.encoder, inputs.device):
+                with arithmetic(recipe.precision, inputs.device):
+                    logits = trial(inputs)
+                logits.float().sum().backward()
             stamps.append(time.perf_counter())
         return (stamps[-1] - stamps[0]) / MEASURED_STEPS / size
 
@@ -278,7 +281,7 @@ def draw(*parts: object) -> int:
 
 def sow(seed: int, device: torch.device | str = "cpu") -> Generator:
     """Seed torch's own generators (weights, dropout), and give another one, on `device`, for augmentation."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would import the compiler, a second
     # 5 % of a step, and nothing reads it unwritten
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.manual_seed(seed)

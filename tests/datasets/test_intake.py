@@ -27,14 +27,15 @@ RED, BLUE = jpeg("red"), jpeg("blue", 9, 30)
 
 def packed(root: Path, files: dict[str, bytes], *records: tuple[str, str, str]) -> intake.Intake:
     """Pack records (image_id, file, label), by default every file as itself."""
-    raw_folder, shards = root / "raw", root / "shards"
-    shards.mkdir()
+    raw_folder, shards, scratch = root / "raw", root / "shards", root / "scratch"
+    for folder in (shards, scratch):
+        folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (raw_folder / name).parent.mkdir(parents=True, exist_ok=True)
         (raw_folder / name).write_bytes(data)
     listed = records or [(name, name, "x") for name in files]
     table = pd.DataFrame(listed, columns=["image_id", "file", "label"])
-    return intake.pack(Raw(raw_folder), table, shards, workers=3, title="prepare test")
+    return intake.pack(Raw(raw_folder), table, shards, workers=3, title="prepare test", scratch=scratch)
 
 
 def reasons(quarantine: pd.DataFrame) -> dict[str, str]:
@@ -95,22 +96,49 @@ def test_what_the_table_says_can_disqualify_an_image(tmp_path: Path) -> None:
     assert quarantine["reason"].tolist() == ["image_id 1 is listed before", "no label", "listed before"]
 
 
-def test_few_images_are_in_memory_at_a_time(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (40, 256, 256, 3), dtype=np.uint8)
+def test_an_interrupted_run_goes_on_and_decodes_no_image_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"{i:02d}.jpg": jpeg("red", 16 + i) for i in range(40)}
+    unbroken = packed(tmp_path / "unbroken", files)
+    seen, glance = [], images.glance
+
+    def tired(data: bytes) -> tuple[tuple[int, int], images.Pixels]:
+        seen.append(data)
+        if len(seen) == 33:
+            raise KeyboardInterrupt
+        return glance(data)
+
+    monkeypatch.setattr(intake, "CHUNK", 8)
+    monkeypatch.setattr(images, "glance", tired)
+    with pytest.raises(KeyboardInterrupt):
+        packed(tmp_path, files)
+    kept = len(intake.recall(tmp_path / "scratch"))
+    assert kept >= 8
+    seen[:] = [b""] * 100  # wide awake
+    files["05.jpg"] = jpeg("blue", 50)  # changed meanwhile: what was seen of another content does not count
+    resumed = packed(tmp_path, files)
+    assert len(seen) - 100 == 40 - (kept - 1)
+    assert (resumed.kept["width"][5], unbroken.kept["width"][5]) == (50, 21)
+    others = [row for row in range(40) if row != 5]
+    pd.testing.assert_frame_equal(resumed.kept.iloc[others], unbroken.kept.iloc[others])
+    pd.testing.assert_frame_equal(resumed.pictures.iloc[others], unbroken.pictures.iloc[others])
+
+
+def test_sixteen_images_at_most_for_each_worker_are_in_memory_at_a_time(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (120, 256, 256, 3), dtype=np.uint8)
     files = {}
     for i, pixels in enumerate(noise):
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "BMP")
-        files[f"{i:02d}.bmp"] = buffer.getvalue()
+        files[f"{i:03d}.bmp"] = buffer.getvalue()
     del noise
-    size = len(files["00.bmp"])
+    size = len(files["000.bmp"])
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     kept, _, _ = packed(tmp_path, files)
     peak = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()
-    assert len(kept) == 40
-    assert peak < 20 * size
+    assert len(kept) == 120
+    assert peak < 3 * 16 * size + 2**20  # what waits to be written
 
 
 def test_too_many_broken_images_stop_the_run_with_the_first_of_them() -> None:

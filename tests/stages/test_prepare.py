@@ -227,3 +227,21 @@ def test_an_unknown_dataset_is_told_with_the_nearest() -> None:
     Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
     with pytest.raises(UserError, match=r"unknown dataset 'sample_car'.*Did you mean 'sample_cars'"):
         prepare.main("sample_car")
+
+
+def test_an_interrupted_run_continues_to_the_same_bytes_and_leaves_no_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
+    files, glance = album(2, 20), images.glance
+    run(files)
+    made = {
+        path: path.read_bytes() for folder in ("manifests", "shards") for path in Path("data", folder, "mine").iterdir()
+    }
+    left = iter(range(30))
+    monkeypatch.setattr(prepare.intake, "CHUNK", 8)
+    monkeypatch.setattr(images, "glance", lambda data: glance(data) if next(left, None) is not None else 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(files)
+    assert list(Path(".scratch").rglob("*.parquet"))
+    left = iter(range(32))
+    run(files)
+    assert made == {path: path.read_bytes() for path in made}
+    assert not list(Path(".scratch").rglob("*.parquet"))

@@ -28,7 +28,7 @@ def test_biases_and_norms_do_not_decay() -> None:
 @pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)])
 def test_an_optimiser_is_found_by_its_name(name: str, kind: type) -> None:
     built = optimisers.build(head(), replace(RECIPE, optimiser=name, momentum=0.8))
-    assert type(built) is kind
+    assert isinstance(built, kind)
     group = built.param_groups[0]
     assert group.get("momentum", group.get("betas", [0])[0]) == 0.8
 
@@ -77,3 +77,17 @@ def test_parameters_that_stand_still_get_no_optimiser() -> None:
     assert [p for group in optimisers.build(tuned, RECIPE).param_groups for p in group["params"]] == [
         tuned.classifier.weight
     ]
+
+
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
+def test_without_the_compiler_every_step_is_the_same(kind: type[torch.optim.Optimizer]) -> None:
+    networks = [nn.Linear(3, 2), nn.Linear(3, 2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    x = torch.randn(8, 3)
+    for network, make in zip(networks, [kind, optimisers.uncompiled(kind)], strict=True):
+        optimiser = make(network.parameters(), lr=0.1, weight_decay=0.1)
+        for _ in range(5):
+            network.zero_grad()
+            network(x).square().sum().backward()
+            optimiser.step()
+    assert torch.equal(networks[0].weight, networks[1].weight) and torch.equal(networks[0].bias, networks[1].bias)
