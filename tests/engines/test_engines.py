@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError
 
 import numpy as np
@@ -53,8 +54,13 @@ def test_onednn_takes_float32_only() -> None:
 
 def test_every_call_has_one_thread_and_afterwards_torch_has_its_own_again() -> None:
     torch.set_num_threads(2)
-    with engines.opened("torch", Layers(), 4, "fp32", CPU, RUNTIME) as engine:
-        assert (torch.get_num_threads(), engine.at_once, engine.batch) == (1, 2, 5)
+    seen = []
+    network = Layers()
+    network.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    with engines.opened("torch", network, 4, "fp32", CPU, RUNTIME) as engine, ThreadPoolExecutor(2) as pool:
+        list(pool.map(engine.run, [PIXELS] * 4))
+        assert (engine.at_once, engine.batch) == (2, 5)
+    assert seen == [1] * 4
     assert torch.get_num_threads() == 2
 
 
