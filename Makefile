@@ -10,7 +10,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help repro test test-fast test-models check experiments sample-backbones lint
+.PHONY: help repro test test-fast test-models bench check experiments sample-backbones lint
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -34,6 +34,11 @@ test-fast: $(VENV)/ready-dev  ## unit tests only
 test-models: $(VENV)/ready-dev  ## every model in full depth, one at a time: 15 minutes, 11 GB of memory, 14 GB of disk
 	@python -m pytest tests/backbones/test_golden.py --full-depth --collect-only | grep :: | \
 		xargs -n 1 python -m pytest -s --full-depth
+
+BENCHMARKS = $(patsubst benchmarks/%.py,%,$(shell grep -l __main__ benchmarks/*.py))
+
+bench: $(VENV)/ready  ## all benchmarks, one after the other: an hour or more; benchmarks/README.md says what they measure
+	@for name in $(BENCHMARKS); do echo "== python -m benchmarks.$$name"; python -m benchmarks.$$name || exit; echo; done
 
 lint: $(VENV)/ready-dev
 	@ruff format --check .

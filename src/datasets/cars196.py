@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.io import loadmat
 
 from src.datasets import official
 from src.datasets.official import Official
@@ -90,6 +89,8 @@ def _annotations(raw: Raw, name: str, fields: tuple[str, ...], reader: str) -> N
 
 def _load(raw: Raw, name: str, variable: str, reader: str) -> NDArray[Any]:
     """A variable of a .mat file: [N]. Reading it runs no code of the file's."""
+    from scipy.io import loadmat  # a seventh of the start of `prepare`, and this reader's alone
+
     full = official.find(raw, name, reader)
     data = io.BytesIO(official.contents(raw, full, reader))
     try:
