@@ -46,10 +46,16 @@ PER_LABEL = 5
 
 
 def main() -> None:
-    """Measure every side, or, in a process of its own, be one."""
+    """Measure every side, or be one in a process of its own.
+
+    What takes memory is done there: a new process's peak begins with that of the process that starts it.
+    """
     asked = arguments()
     if asked.side:
         print(json.dumps(measure(asked.side, asked.folder, asked.threads)))
+        return
+    if asked.part:
+        PARTS[asked.part](asked.folder, asked.images[0], asked.dim)
         return
     print(f"{DEPTH} neighbours, {asked.dim}-d, threads {asked.threads}, {runtime.processor()}")
     for images in asked.images:
@@ -68,6 +74,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -90,17 +97,16 @@ def clustered(images: int, dim: int, labels: int) -> tuple[Vectors, Labels]:
 
 def compare(folder: Path, images: int, asked: argparse.Namespace) -> None:
     """All sides of one size, in turn; a line each."""
-    vectors, labels = clustered(images, asked.dim, -(-images // PER_LABEL))
-    np.save(folder / "vectors.npy", vectors)
-    np.save(folder / "labels.npy", labels)
+    about = ["--folder", str(folder), "--images", str(images), "--dim", str(asked.dim), "--threads", str(asked.threads)]
+    run("--part", "make", *about)
     full = asked.all or images <= SMALL
     names = [name for name in SIDES if (full or name in BRIEF) and (name != "oml" or find_spec("oml"))]
     runs: dict[str, list[Record]] = {name: [] for name in names}
     for _ in range(asked.repeats if images <= SMALL else 1):
         for name in names:
-            runs[name].append(apart(name, folder, asked.threads))
-    size = vectors.nbytes / 1e6
-    print(f"\n{images:,} images of {labels[-1] + 1:,} labels, embeddings {size:,.0f} MB")
+            runs[name].append(json.loads(run("--side", name, *about)))
+    size = 4 * images * asked.dim / 1e6
+    print(f"\n{images:,} images, {PER_LABEL} a label, embeddings {size:,.0f} MB")
     heads = {"seconds": 8, "ratio": 6, "processors": 11, "ratio ": 6, "imports": 8, "memory": 10, "libraries": 10}
     print(" " * 36, *(f"{head.strip():>{width}}" for head, width in heads.items()))
     base = middle(runs["faiss"])
@@ -112,8 +118,7 @@ def compare(folder: Path, images: int, asked: argparse.Namespace) -> None:
             f" {one['imports']:8.2f} {one['peak'] / 1e6 - size:7,.0f} MB {one['libraries'] / 1e6:7,.0f} MB",
             flush=True,
         )
-    for name in ("fp32", "bf16"):
-        print(f"{SIDES[name][0]}: {agreement(vectors, np.load(folder / f'{name}.npy'))}")
+    print(run("--part", "check", *about))
 
 
 def middle(records: list[Record]) -> Record:
@@ -121,11 +126,10 @@ def middle(records: list[Record]) -> Record:
     return {key: median(record[key] for record in records) for key in records[0]}
 
 
-def apart(side: str, folder: Path, threads: int) -> Record:
-    """What a process of its own measures."""
-    command = [sys.executable, "-m", "benchmarks.retrieve", "--side", side, "--folder", str(folder)]
-    ran = subprocess.run([*command, "--threads", str(threads)], stdout=subprocess.PIPE, text=True, check=True)
-    return dict(json.loads(ran.stdout.splitlines()[-1]))
+def run(*arguments: str) -> str:
+    """What a process of its own prints last."""
+    command = [sys.executable, "-m", "benchmarks.retrieve", *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 def measure(side: str, folder: Path, threads: int) -> Record:
@@ -143,17 +147,27 @@ def measure(side: str, folder: Path, threads: int) -> Record:
     return {**spent, "peak": runtime.peak_memory(), "libraries": libraries}
 
 
-def agreement(vectors: Vectors, rows: NDArray[np.int32]) -> str:
-    """Neighbours [n, DEPTH] of every (N // SAMPLE)-th image beside those that float64 products rank first."""
-    asking = np.arange(len(vectors))[:: max(len(vectors) // SAMPLE, 1)]
-    wide = vectors.astype(np.float64)
+def make(folder: Path, images: int, dim: int) -> None:
+    """The embeddings that all sides read."""
+    vectors, labels = clustered(images, dim, -(-images // PER_LABEL))
+    np.save(folder / "vectors.npy", vectors)
+    np.save(folder / "labels.npy", labels)
+
+
+def check(folder: Path, images: int, dim: int) -> None:
+    """Ours of every (N // SAMPLE)-th image beside what float64 products rank first."""
+    wide = np.load(folder / "vectors.npy").astype(np.float64)
+    asking = np.arange(images)[:: max(images // SAMPLE, 1)]
     products = wide[asking] @ wide.T
     products[np.arange(len(asking)), asking] = -np.inf
     order = np.argsort(-products, axis=1, kind="stable")[:, :DEPTH]
-    differing = rows != order
-    values = [np.take_along_axis(products, each.astype(np.int64), 1)[differing] for each in (rows, order)]
-    ties = np.count_nonzero(np.abs(values[0] - values[1]) < 1e-14)
-    return f"{rows.size:,} neighbours, {np.count_nonzero(differing)} differ from float64's, {ties} of these are ties"
+    for name in ("fp32", "bf16"):
+        rows = np.load(folder / f"{name}.npy").astype(np.int64)
+        differing = rows != order
+        values = [np.take_along_axis(products, each, 1)[differing] for each in (rows, order)]
+        ties = np.count_nonzero(np.abs(values[0] - values[1]) < 1e-14)
+        found = f"{rows.size:,} neighbours, {np.count_nonzero(differing)} are not float64's, {ties} of these are ties"
+        print(f"{SIDES[name][0]}: {found}")
 
 
 def faiss_alone(threads: int) -> Work:
@@ -244,6 +258,7 @@ SIDES: dict[str, tuple[str, Callable[[int], Work]]] = {
     "pml": ("pytorch-metric-learning, 3 metrics", metric_learning),
     "oml": ("Open Metric Learning, 3 metrics", open_metric_learning),
 }
+PARTS = {"make": make, "check": check}
 BRIEF = ("faiss", "fp32", "bf16")
 
 if __name__ == "__main__":

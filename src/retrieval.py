@@ -28,7 +28,7 @@ from src.shortlist import FLOAT64, Shortlist, parts, share, table
 Places = NDArray[np.int64]  # positions in the gallery arrays
 DEEP = 1000  # ranks: to know more of them, a sorted gallery is cheaper
 LARGE = 2**38  # multiplications, 20,000 x 20,000 x 768 about, from which it pays to start torch: it takes 1.5 s
-PART = 64  # vectors scored at once: they stay in the cache
+PART = 128  # vectors scored at once: they stay in the cache
 QUERIES = 4096  # in a block, at most
 WORKSPACE = 128 * 2**20  # bytes of a block
 UNSURE = 4096  # rows that may be better than a first hit: a query with more takes a more exact product
@@ -47,7 +47,7 @@ class Side:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, places: NDArray[Any]) -> "Side":
+    def __getitem__(self, places: NDArray[Any] | slice) -> "Side":
         return Side(**{field.name: getattr(self, field.name)[places] for field in fields(Side)})
 
 
@@ -75,11 +75,11 @@ def neighbors(
         left = np.flatnonzero(~settled & reachable)
         left = left[np.argsort(ranks[left], kind="stable")]
         for block in _blocks(left, 2 * ranks[left].max(initial=1), shortlist.queries):
-            places, values, done = _nearest(query[block], gallery, int(ranks[block].max()), shortlist)
-            if done.any():
-                _record(found, block[done], query, gallery, places[done], values[done])
-            settled[block] = done
-            advance(int(done.sum()))
+            for rows, places, values, done in _nearest(query[block], gallery, int(ranks[block].max()), shortlist):
+                part = block[rows][done]
+                _record(found, part, query, gallery, places[done], values[done])
+                settled[part] = True
+                advance(len(part))
     for block in _blocks(np.flatnonzero(~settled), len(gallery)):
         _record(found, block, query, gallery, *_whole_order(query[block], gallery, depth))
         advance(len(block))
@@ -146,24 +146,28 @@ def _blocks(queries: Places, width: int, most: int = QUERIES) -> Iterator[Places
 
 def _nearest(
     query: Side, gallery: Side, ranks: int, shortlist: Shortlist
-) -> tuple[Places, NDArray[np.float64], NDArray[np.bool_]]:
-    """Places and similarities of the first `ranks` [B, <= ranks], best first, and whether that is proven: [B]."""
+) -> Iterator[tuple[slice, Places, NDArray[np.float64], NDArray[np.bool_]]]:
+    """For parts of the queries: which, places and similarities of the first `ranks` [B, <= ranks], is that proven: [B].
+
+    Best first. The first `reach` candidates decide which of the others need to be scored.
+    """
     ignored = int(_count(query.groups, gallery.groups).max(initial=0))
     reach = min(ranks + min(ignored, ranks), shortlist.deepest)
-    places, products, settled = shortlist.nearest(query.vectors, reach)
-    if not settled.any():
-        return places, products, settled
-    error = shortlist.error(query.vectors, products)
-    first = _scored(query.vectors, gallery.vectors, places[:, :reach], shortlist.threads)
-    places[:, reach:][products[:, reach:] + error[:, reach:] < first.min(axis=1)[:, None]] = -1
-    rest = _scored(query.vectors, gallery.vectors, places[:, reach:], shortlist.threads)
-    values = np.concatenate([first, rest], axis=1)
-    settled &= ((np.abs(products - values) <= error) | (places < 0)).all(axis=1)
-    outside = np.partition(values, -reach, axis=1)[:, -reach]  # or less: what was not found, ignored images included
-    values[gallery.groups[places] == query.groups[:, None]] = -np.inf
-    order = np.lexsort((places, -values))[:, :ranks]
-    places, values = np.take_along_axis(places, order, 1), np.take_along_axis(values, order, 1)
-    return places, values, settled & ((values[:, -1] >= outside) | (reach == len(gallery)))
+    for rows, places, products, settled in shortlist.nearest(query.vectors, reach):
+        if not settled.any():
+            continue
+        asking = query[rows]
+        error = shortlist.error(asking.vectors, products)
+        first = _scored(asking.vectors, gallery.vectors, places[:, :reach], shortlist.threads)
+        places[:, reach:][products[:, reach:] + error[:, reach:] < first.min(axis=1)[:, None]] = -1
+        rest = _scored(asking.vectors, gallery.vectors, places[:, reach:], shortlist.threads)
+        values = np.concatenate([first, rest], axis=1)
+        settled &= ((np.abs(products - values) <= error) | (places < 0)).all(axis=1)
+        outside = np.partition(values, -reach, axis=1)[:, -reach]  # at most; ignored images are among the `reach`
+        values[gallery.groups[places] == asking.groups[:, None]] = -np.inf
+        order = np.lexsort((places, -values))[:, :ranks]
+        places, values = np.take_along_axis(places, order, 1), np.take_along_axis(values, order, 1)
+        yield rows, places, values, settled & ((values[:, -1] >= outside) | (reach == len(gallery)))
 
 
 def _scored(
@@ -187,7 +191,7 @@ def _scored(
                 np.copyto(wide[:size], narrow[:size])
                 np.einsum("nd,d->n", wide[:size], asking, out=values[one, at])
 
-    share(score, parts(len(query), threads))
+    share(score, parts(len(query), threads), threads)
     return values
 
 

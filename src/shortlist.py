@@ -31,7 +31,8 @@ Pairs = tuple[Places, Places, Keys]  # a query, a gallery place, their key, each
 
 FLOAT32, FLOAT64 = 2.0**-24, 2.0**-53  # unit roundoff
 TILE = 4096  # gallery rows multiplied at once
-KEY_BYTES = 16 * 2**20  # of their products: more would leave the cache, and be allocated page by page
+KEY_BYTES = 8 * 2**20  # of their products: more would leave the cache, and memory in pieces
+PART = 512  # queries whose candidates are in memory at once
 LOWEST = -np.finfo(np.float64).max  # where there is no product
 CROWD = 16  # times k: with more candidates a query is left open; passing by, four times k are usual
 
@@ -47,21 +48,23 @@ class Shortlist:
         norms = [self._norms(part) for _, part in self._parts()]
         self._longest = np.concatenate(norms, axis=1).max(axis=1)
 
-    def nearest(self, query: Vectors, k: int) -> tuple[Places, Values, Mask]:
-        """What can be among the k nearest of each query: places [B, n], then -1; their products [B, n]; who is done.
+    def nearest(self, query: Vectors, k: int) -> Iterator[tuple[slice, Places, Values, Mask]]:
+        """What can be among the k nearest of each query, for a part of the queries at a time.
 
-        Products that are largest come first. A query is left open, with nobody found, where too much lies too close
-        together for this arithmetic.
+        Which part of them; places [B, n], then -1; their products [B, n], falling; and who is settled: [B]. A query is
+        left open, with nobody found, where too much lies too close together for this arithmetic.
         """
         assert 0 < k <= self.deepest, (k, self.deepest)
         error = self.error(query)
-        watches = [_Nearest(self.arithmetic, rows, error[rows], k) for rows in parts(len(query), self.threads)]
+        watches = [_Nearest(self.arithmetic, rows, error[rows], k) for rows in self._rows(query)]
         self._look(query, watches)
-        places, keys = table(len(query), join([watch.chosen() for watch in watches]))
-        settled = np.concatenate([watch.settled for watch in watches])
-        products = np.where(places < 0, LOWEST, self.arithmetic.value(keys) + self._shift(query)[:, None])
-        order = np.argsort(-products, axis=1)
-        return np.take_along_axis(places, order, 1), np.take_along_axis(products, order, 1), settled
+        for watch in watches:
+            places, keys = table(len(watch.settled), watch.chosen())
+            products = self.arithmetic.value(keys) + self._shift(query[watch.rows])[:, None]
+            products[places < 0] = LOWEST
+            order = np.argsort(-products, axis=1)
+            places, products = np.take_along_axis(places, order, 1), np.take_along_axis(products, order, 1)
+            yield watch.rows, places, products, watch.settled
 
     def closer(
         self, query: Vectors, values: Values, ignored: Callable[[slice, slice], Mask], most: int
@@ -73,13 +76,14 @@ class Shortlist:
         """
         values, error = values - self._shift(query), self.error(query)
         watches = [
-            _Closer(self.arithmetic, rows, values[rows], error[rows], ignored, most)
-            for rows in parts(len(query), self.threads)
+            _Closer(self.arithmetic, rows, values[rows], error[rows], ignored, most) for rows in self._rows(query)
         ]
         self._look(query, watches)
-        places, _ = table(len(query), join([watch.chosen() for watch in watches]))
+        found = [watch.chosen() for watch in watches]
+        firsts = [watch.rows.start for watch in watches]
+        whole = join([(one + first, place, keys) for first, (one, place, keys) in zip(firsts, found, strict=True)])
         counts, settled = (np.concatenate([getattr(each, name) for each in watches]) for name in ("counts", "settled"))
-        return counts, places, settled
+        return counts, table(len(query), whole)[0], settled
 
     def error(self, query: Vectors, products: Values | None = None) -> Values:
         """How far a query's product with any gallery row may lie from `retrieval.similarity` of the two: [B].
@@ -112,13 +116,17 @@ class Shortlist:
         squares = [np.einsum("nd,nd->n", each, each) for each in (vectors, read, vectors - read)]
         return np.sqrt(np.array(squares, np.float64))
 
+    def _rows(self, query: Vectors) -> list[slice]:
+        """The queries in parts, of which every thread has one to look after, or several."""
+        return parts(len(query), max(self.threads, -(-len(query) // PART)))
+
     def _look(self, query: Vectors, watches: "Sequence[_Nearest | _Closer]") -> None:
         """Show every watch its queries' keys, tile by tile of the gallery."""
         narrow, multiply = self.arithmetic.narrow, self.arithmetic.multiply
         asking = narrow(query)
         for start, part in self._parts():
             keys = multiply(asking, narrow(part))
-            share(lambda watch: watch.look(start, keys[watch.rows]), watches)  # noqa: B023  done at once
+            share(lambda watch: watch.look(start, keys[watch.rows]), watches, self.threads)  # noqa: B023  done at once
 
 
 class _Nearest:
@@ -143,16 +151,15 @@ class _Nearest:
         if np.count_nonzero(near) > CROWD * self.k * len(near):
             self.settled &= np.count_nonzero(near, axis=1) <= CROWD * self.k
             near[~self.settled] = False
-        self.found.append(pairs(near, self.rows.start, start, keys))
-        self.many += np.bincount(self.found[-1][0] - self.rows.start, minlength=len(self.many))
+        self.found.append(pairs(near, start, keys))
+        self.many += np.bincount(self.found[-1][0], minlength=len(self.many))
         self.settled &= self.many <= CROWD * self.k
 
     def chosen(self) -> Pairs:
         """Those found that reach the last cut."""
-        query, place, keys = join(self.found)
-        one = query - self.rows.start
+        one, place, keys = join(self.found)
         last = (keys >= self.cut[one]) & self.settled[one]
-        return query[last], place[last], keys[last]
+        return one[last], place[last], keys[last]
 
 
 class _Closer:
@@ -178,18 +185,18 @@ class _Closer:
         near = keys >= self.low[:, None]
         near[self.ignored(self.rows, slice(start, start + TILE))] = False
         near[~self.settled] = False
-        query, place, keys = pairs(near, 0, start, keys)
-        sure = keys > self.high[query]
-        self.counts += np.bincount(query[sure], minlength=len(self.counts))
-        self.unsure += np.bincount(query[~sure], minlength=len(self.counts))
+        one, place, keys = pairs(near, start, keys)
+        sure = keys > self.high[one]
+        self.counts += np.bincount(one[sure], minlength=len(self.counts))
+        self.unsure += np.bincount(one[~sure], minlength=len(self.counts))
         self.settled &= self.unsure <= self.most
-        self.found.append((query[~sure] + self.rows.start, place[~sure], keys[~sure]))
+        self.found.append((one[~sure], place[~sure], keys[~sure]))
 
     def chosen(self) -> Pairs:
         """Those found that may be nearer."""
-        query, place, keys = join(self.found)
-        last = self.settled[query - self.rows.start]
-        return query[last], place[last], keys[last]
+        one, place, keys = join(self.found)
+        last = self.settled[one]
+        return one[last], place[last], keys[last]
 
 
 def largest(best: Sequence[Keys], keys: Keys, k: int) -> Keys:
@@ -201,11 +208,11 @@ def largest(best: Sequence[Keys], keys: Keys, k: int) -> Keys:
     return np.partition(together, -k, axis=1)[:, -k:]
 
 
-def pairs(marked: Mask, query: int, place: int, keys: Keys) -> Pairs:
-    """Query, place and key of all that is marked [B, n], in this order; they are counted from `query` and `place`."""
+def pairs(marked: Mask, start: int, keys: Keys) -> Pairs:
+    """Query, place and key of all that is marked [B, n], in this order; places are counted from `start`."""
     flat = np.flatnonzero(marked)
-    row = flat // marked.shape[1]
-    return row + query, flat - row * marked.shape[1] + place, keys.ravel()[flat]
+    one = flat // marked.shape[1]
+    return one, flat - one * marked.shape[1] + start, keys.ravel()[flat]
 
 
 def join(found: Sequence[Pairs]) -> Pairs:
@@ -225,16 +232,17 @@ def table(count: int, found: Pairs) -> tuple[Places, Keys]:
     return places, values
 
 
-def share(work: Callable[[T], object], items: Sequence[T]) -> None:
-    """`work` of every item, a thread each."""
-    if len(items) == 1:  # in this one
-        work(items[0])
+def share(work: Callable[[T], object], items: Sequence[T], threads: int) -> None:
+    """`work` of every item, by so many threads."""
+    if min(len(items), threads) == 1:  # starting one costs more than small work
+        for item in items:
+            work(item)
         return
-    with ThreadPoolExecutor(len(items)) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, items))
 
 
-def parts(count: int, threads: int) -> list[slice]:
-    """0..count in about equal parts, one a thread."""
-    edges = np.linspace(0, count, min(threads, count) + 1).astype(int).tolist()
+def parts(count: int, number: int) -> list[slice]:
+    """0..count in about equal parts."""
+    edges = np.linspace(0, count, min(number, count) + 1).astype(int).tolist()
     return [slice(*edge) for edge in pairwise(edges)]

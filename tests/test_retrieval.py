@@ -196,7 +196,10 @@ def test_a_first_hit_inside_a_far_crowd_of_ties_agrees_with_a_double_loop():
 
 def settled(query: Side, gallery: Side, arithmetic: Float32) -> np.ndarray:
     """Which queries a shortlist of the nearest ten decides."""
-    return retrieval._nearest(query, gallery, 10, Shortlist(gallery.vectors, arithmetic))[2]
+    decided = np.zeros(len(query), bool)
+    for rows, *_, done in retrieval._nearest(query, gallery, 10, Shortlist(gallery.vectors, arithmetic)):
+        decided[rows] = done
+    return decided
 
 
 def test_a_shortlist_is_enough_for_groups_larger_than_it():
