@@ -97,10 +97,8 @@ def whole(real: Path, alone: Path) -> None:
     print(f"  {ratio.clock:.2f} x, processors {ratio.processors:.2f} x; by kind of stage:")
     for kind, seconds in with_dvc.items():
         count = sum(f"src.stages.{kind}" in command.split() for command in commands)
-        more = (seconds - floor[kind]) / count
-        print(
-            f"  {kind:12} {count:3} in {seconds:6.1f} s, in one process {floor[kind]:6.1f} s: {more:5.2f} s more each"
-        )
+        more = f"{(seconds - floor[kind]) / count:5.2f} s more each"
+        print(f"  {kind:12} {count:3} in {seconds:6.1f} s, in one process {floor[kind]:6.1f} s: {more}")
 
 
 def repro(folder: Path, seconds: dict[str, float], commands: list[str]) -> None:
