@@ -89,17 +89,16 @@ def whole(real: Path, alone: Path) -> None:
     for kind, seconds in re.findall(r"^called (\w+) ([\d.]+)$", output, re.M):
         floor[kind] += float(seconds)
     [processors] = re.findall(r"^processors ([\d.]+)$", output, re.M)
-    ratio = took / Seconds(sum(floor.values()), float(processors))
-    print(
-        f"\nThe whole, {len(commands)} stages: dvc repro {took.clock:.1f} s, in one process {sum(floor.values()):.1f} s"
-    )
-    print(f"  {ratio.clock:.2f} x; processors {took.processors:.1f} s, {processors} s, {ratio.processors:.2f} x")
+    least = Seconds(sum(floor.values()), float(processors))
+    ratio = took / least
+    print(f"\nThe whole, {len(commands)} stages")
+    for name, spent in (("dvc repro", took), ("in one process", least)):
+        print(f"  {name:15} {spent.clock:7.1f} s, processors {spent.processors:7.1f} s")
+    print(f"  {ratio.clock:.2f} x, processors {ratio.processors:.2f} x; by kind of stage:")
     for kind, seconds in with_dvc.items():
         count = sum(f"src.stages.{kind}" in command.split() for command in commands)
-        more = (seconds - floor[kind]) / count
-        print(
-            f"  {kind:15} {count:3} in {seconds:6.1f} s, in one process {floor[kind]:6.1f} s: {more:5.2f} s more each"
-        )
+        more = f"{(seconds - floor[kind]) / count:5.2f} s more each"
+        print(f"  {kind:12} {count:3} in {seconds:6.1f} s, in one process {floor[kind]:6.1f} s: {more}")
 
 
 def repro(folder: Path, seconds: dict[str, float], commands: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Floor 1. Every image read once: proved whole, hashed, measured, packed into shards; what is of no use quarantined."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -57,6 +57,28 @@ class Ledger:
         return photo.data if earlier == len(self.rows) - 1 else earlier
 
 
+class Looks:
+    """What was seen of images, by their sha256: kept in a folder, where the next run finds an interrupted one's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        tables = [store.read_table(file) for file in sorted(folder.glob("*.parquet"))]
+        self._known: dict[str, Facts] = {row[0]: row for table in tables for row in table.itertuples(False, None)}
+        self._fresh: list[Facts] = []
+
+    def get(self, sha256: str) -> Facts | None:
+        """What an earlier run has seen, if it has."""
+        return self._known.get(sha256)
+
+    def add(self, facts: Facts) -> None:
+        """Keep the facts of an image, CHUNK of them at a time."""
+        if facts[0] not in self._known:
+            self._fresh.append(facts)
+        if len(self._fresh) == CHUNK:
+            store.write_table(self._folder / f"{facts[0]}.parquet", pd.DataFrame(self._fresh, columns=FACTS))
+            self._fresh.clear()
+
+
 def pack(raw: Raw, records: pd.DataFrame, folder: Path, workers: int, title: str, scratch: Path) -> Intake:
     """Write the shards of `records` (datasets.read) into `folder`, in their order, byte-equal images once.
 
@@ -64,18 +86,12 @@ def pack(raw: Raw, records: pd.DataFrame, folder: Path, workers: int, title: str
     again; what the folder is called must say all else that it depends on. Some sixteen images for each worker are in
     memory at a time.
     """
-    ledger, known = Ledger(), recall(scratch)
-    images.write_shards(folder, _usable(raw, records, ledger, known, workers, title, scratch))
+    ledger = Ledger()
+    images.write_shards(folder, _usable(raw, records, ledger, Looks(scratch), workers, title))
     facts = pd.DataFrame(ledger.facts, columns=FACTS).astype(pictures.COLUMNS)
     quarantine = pd.DataFrame(ledger.refused, columns=["file", "reason"], dtype=str)
     kept = records.iloc[ledger.rows].reset_index(drop=True).join(facts[["sha256", "width", "height"]])
     return Intake(kept, facts[list(pictures.COLUMNS)], quarantine)
-
-
-def recall(scratch: Path) -> dict[str, Facts]:
-    """The facts that earlier, interrupted runs have left, by sha256."""
-    tables = [store.read_table(file) for file in sorted(scratch.glob("*.parquet"))]
-    return {facts[0]: tuple(facts) for table in tables for facts in table.itertuples(index=False)}
 
 
 def refuse_broken(quarantine: pd.DataFrame, total: int, limit: float, place: str) -> None:
@@ -89,23 +105,19 @@ def refuse_broken(quarantine: pd.DataFrame, total: int, limit: float, place: str
 
 
 def _usable(
-    raw: Raw, records: pd.DataFrame, ledger: Ledger, known: Mapping[str, Facts], workers: int, title: str, scratch: Path
+    raw: Raw, records: pd.DataFrame, ledger: Ledger, looks: Looks, workers: int, title: str
 ) -> Iterator[bytes | int]:
     """The bytes of every image that can be used, entered in the ledger."""
     named = enumerate(zip(records["file"], _objections(records), strict=True))
     batches = iter(lambda: list(islice(named, pictures.BATCH)), [])
-    fresh: list[Facts] = []
     with bar(len(records), title) as progress:
-        for batch in images.in_order(partial(_examine_all, raw, known), batches, workers, waiting=workers + 1):
+        for batch in images.in_order(partial(_examine_all, raw, looks), batches, workers, waiting=workers + 1):
             for row, photo in batch:
                 if isinstance(photo, str):
                     ledger.refused.append((str(records["file"].iat[row]), photo))
                 else:
                     yield ledger.enter(row, photo)
-                    fresh += [] if photo.facts[0] in known else [photo.facts]
-            if len(fresh) >= CHUNK:
-                store.write_table(scratch / f"{row:09d}.parquet", pd.DataFrame(fresh, columns=FACTS))
-                fresh.clear()
+                    looks.add(photo.facts)
             progress.update(len(batch))
 
 
@@ -123,9 +135,9 @@ def _objections(records: pd.DataFrame) -> Iterator[str]:
         ids.add(image_id)
 
 
-def _examine_all(raw: Raw, known: Mapping[str, Facts], batch: list[Named]) -> list[tuple[int, Photo | str]]:
+def _examine_all(raw: Raw, looks: Looks, batch: list[Named]) -> list[tuple[int, Photo | str]]:
     """Each record's row, and its file as a Photo with all facts or the reason why not."""
-    examined = [(row, _examine(raw, known, *named)) for row, named in batch]
+    examined = [(row, _examine(raw, looks, *named)) for row, named in batch]
     fresh = [photo for _, photo in examined if isinstance(photo, Photo) and photo.grey is not None]
     for photo, measures in zip(fresh, _measures(fresh), strict=True):
         photo.facts, photo.grey = photo.facts + measures, None
@@ -138,14 +150,14 @@ def _measures(photos: list[Photo]) -> list[Facts]:
     return list(zip(*(values.tolist() for values in found.values()), strict=True))
 
 
-def _examine(raw: Raw, known: Mapping[str, Facts], file: str, objection: str) -> Photo | str:
+def _examine(raw: Raw, looks: Looks, file: str, objection: str) -> Photo | str:
     """A file as a Photo, known or yet to be measured, or the reason why not."""
     if objection:
         return objection
     try:
         data = raw.read(file)
         sha256 = hashlib.sha256(data).hexdigest()
-        if facts := known.get(sha256):
+        if facts := looks.get(sha256):
             return Photo(data, facts)
         size, grey = images.glance(data)
     except images.Unreadable as error:
