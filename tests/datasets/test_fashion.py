@@ -136,7 +136,7 @@ def test_the_split_is_seeded_and_byte_equal_photos_never_straddle_it(tmp_path: P
 
     def split(seed: int) -> pd.DataFrame:
         (shards := tmp_path / f"shards {seed}").mkdir(exist_ok=True)
-        packed, _, quarantine = intake.pack(raw, records, shards, 2, "prepare fashion")
+        packed, _, quarantine = intake.pack(raw, records, shards, 2, "prepare fashion", tmp_path)
         assert len(quarantine) == 0
         how = PrepareParams(seed=seed, validation=0.2, max_quarantined=0.02)
         return prepare.assign(packed, fashion, how, "catalogue.fashion")
