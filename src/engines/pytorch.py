@@ -1,6 +1,6 @@
 """Floor 1. Torch: on a processor every core runs a batch of its own, on a GPU some are copied while one is computed.
 
-A second thread in the same batch gains a quarter (ViT-Tiny, fp32: 34 -> 42 images/s), since the two wait for each other.
+A second thread in the same batch gains a quarter (ViT-Tiny, fp32: 34 -> 42 images/s): the two wait for each other.
 Images a second of one Zen 5 core with AVX512-BF16, ViT-Tiny / ViT-B at 224 px: float32 products by MKL 28 / 2.6, by
 oneDNN 35 / 5.0; bf16 by autocast 75 / 8.2, by weights in bf16 78 / 8.5. The latter errs half as much again (1.2e-2 of a
 vector's length, not 0.8e-2), in normalisations and sums: autocast it is.
