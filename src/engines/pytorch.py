@@ -1,9 +1,9 @@
 """Floor 1. Torch: on a processor every core runs a batch of its own, on a GPU some are copied while one is computed.
 
-Measured on two Zen 5 cores (AVX512-BF16), images a second of CPU time at 224 px, ViT-Tiny / ViT-B:
-two threads in one batch wait for each other (42 on the clock, ViT-Tiny), two batches on a thread each do not (70);
-products of float32 by MKL 28 / 2.6, by oneDNN 35 / 5.0; bf16 by autocast 75 / 8.2, by weights in bf16 78 / 8.5, but
-with half as much error again (1.2e-2, not 0.8e-2): the normalisations and sums between the products suffer.
+A second thread in the same batch gains a quarter (ViT-Tiny, fp32: 34 -> 42 images/s): the two wait for each other.
+Images a second of one Zen 5 core with AVX512-BF16, ViT-Tiny / ViT-B at 224 px: float32 products by MKL 28 / 2.6, by
+oneDNN 35 / 5.0; bf16 by autocast 75 / 8.2, by weights in bf16 78 / 8.5. The latter errs half as much again (1.2e-2 of a
+vector's length, not 0.8e-2), in normalisations and sums: autocast it is.
 """
 
 from collections.abc import Iterator
