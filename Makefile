@@ -25,7 +25,8 @@ check: $(VENV)/ready  ## read params.yaml and the catalogue, and say what is wro
 	@python -m src.check
 
 test: $(VENV)/ready-dev lint  ## format, lint, types, unit tests, and the pipeline end to end on a clone
-	@python -m pytest -n 3 --dist loadgroup
+	@python -m pytest -m "not slow" -n 2
+	@python -m pytest -m slow
 
 test-fast: $(VENV)/ready-dev  ## unit tests only
 	@python -m pytest -m "not slow" -n 2

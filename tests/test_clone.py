@@ -41,7 +41,7 @@ SMALL = {
 }
 TUNED = ("top_tune", "fine_tune", "hybrid_tune", "merged_tune", "interpolate", "cross_tune")
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clone")]  # beside all others, by itself in order
+pytestmark = pytest.mark.slow
 
 
 class Clone:
